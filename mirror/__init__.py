@@ -1,0 +1,3 @@
+"""A pull-through caching mirror for container registries."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,39 @@
+"""The one place where tasks begin: every task has a name, and an owner that waits for it or cancels it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+def spawn(coroutine: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
+    """Start `coroutine` as a task of the running loop. The caller keeps the task, and awaits or cancels it."""
+    return asyncio.get_running_loop().create_task(coroutine, name=name)
+
+
+async def end(*tasks: asyncio.Task[Any]) -> None:
+    """Cancel the tasks and wait until the last of them is over; what they raise meanwhile stays theirs."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def outlast(job: asyncio.Future[T]) -> T:
+    """The result of `job`, or what it raises. When cancelled, however often, it waits for the job's end, then is.
+
+    For calls in threads: they cannot be called off, and a file must not be closed while one of them writes to it.
+    """
+    cancelled = None
+    while not job.done():
+        try:
+            await asyncio.wait({job})
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        if not job.cancelled():
+            job.exception()  # else the loop would report as forgotten what nobody is there to hear
+        raise cancelled
+    return job.result()
