@@ -1,0 +1,204 @@
+"""Whole, verified content by digest: opened, doubted, quarantined. Knows not who asks, nor where more is to be had."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import os
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from cachetools import LRUCache
+
+from mirror.errors import StoreFailed
+from mirror.flights import Flights
+from mirror.oci.digest import Digest
+from mirror.store.index import DatabaseError, Index
+from mirror.store.ingest import Stamp
+from mirror.store.layout import Layout
+from mirror.store.writer import Writer
+
+_PIECE = 1024 * 1024
+_STAMPS_KEPT = 65_536
+_TRIES = 4  # to find a file as it was when it was verified
+_DOUBTED = Stamp(-1, 0, 0)  # the stamp of no file
+_MISSING = {errno.ENOENT, errno.ENOTDIR}
+_NO_FILE = {errno.ELOOP, errno.EINVAL, errno.ENXIO}  # a link, a directory, a FIFO, a socket under that name
+_UNREADABLE = {errno.EIO, errno.EBADMSG, errno.EUCLEAN, errno.ENODATA}  # the medium; all else may pass
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBlob:
+    """An open file that was whole when it was opened. It stays readable through deletion (S5); its holder closes it."""
+
+    digest: Digest
+    size: int
+    descriptor: int
+
+    def close(self) -> None:
+        os.close(self.descriptor)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Blobs:
+    """The files below `blobs/`. `on_corrupt` hears of each file that was not what its name says."""
+
+    def __init__(
+        self,
+        layout: Layout,
+        index: Index,
+        write_index: Writer[Index],
+        threads: ThreadPoolExecutor,
+        on_corrupt: Callable[[Digest], None] | None = None,
+    ) -> None:
+        self._layout = layout
+        self._files = layout.filesystem
+        self._index = index
+        self._write_index = write_index
+        self._threads = threads
+        self._on_corrupt = on_corrupt
+        self._stamps: LRUCache[Digest, Stamp] = LRUCache(_STAMPS_KEPT)
+        self._checks: Flights[Digest, bool] = Flights("verify")
+        self._closing = False
+
+    async def open(self, digest: Digest) -> OpenBlob | None:
+        """The blob, open, or None when there is none that is whole (S7). A changed file is verified first.
+
+        May be cancelled. Waits only when a file has to be verified. Raises StoreFailed when the disk cannot be read.
+        """
+        for _ in range(_TRIES):
+            found = self._open(digest)
+            if found is None:
+                return None
+            blob, stamp = found
+            if stamp == self._stamp(digest):
+                return blob
+            blob.close()
+            if not await self._checks.join(digest, lambda: self._check(digest)):
+                return None
+        raise StoreFailed("a blob is changed again and again while it is verified")
+
+    def trusted(self, digest: Digest, stamp: Stamp) -> None:
+        """Note a file that has just been verified, as `stamp` shows it."""
+        self._stamps[digest] = stamp
+        self._write_index.submit(lambda index: index.put_blob(str(digest), stamp, time.time()))
+
+    def doubt(self, digest: Digest) -> None:
+        """Let a blob be verified before it is served again: whoever has it open could not read it."""
+        self._stamps[digest] = _DOUBTED
+
+    async def delete(self, digest: Digest) -> bool:
+        """Remove a blob's name; whether it had one. Whoever has it open reads on (S5). Raises StoreFailed.
+
+        May be cancelled; it may then have been removed or not.
+        """
+        known = self._stamp(digest)
+        self._forget(digest)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(
+                self._threads, self._files.remove, *self._layout.blob(digest)
+            )
+        except OSError as error:
+            if known is not None and known != _DOUBTED:
+                self.trusted(digest, known)  # it is still there, and as the one used last not the next to be tried
+            raise StoreFailed(f"a blob cannot be removed: {error.strerror}") from error
+
+    async def aclose(self) -> None:
+        """End the verifications that are under way."""
+        self._closing = True
+        await self._checks.aclose()
+
+    def _open(self, digest: Digest) -> tuple[OpenBlob, Stamp] | None:
+        name, parent = self._layout.blob(digest)
+        try:
+            descriptor, status = self._files.open_to_read(name, parent)
+        except OSError as error:
+            if error.errno in _MISSING:
+                if digest in self._stamps:
+                    self._forget(digest)
+                return None
+            if error.errno in _NO_FILE:
+                self._quarantine(digest)
+                return None
+            raise StoreFailed(f"a blob cannot be read: {error.strerror}") from error
+        return OpenBlob(digest, status.st_size, descriptor), Stamp.of(status)
+
+    def _stamp(self, digest: Digest) -> Stamp | None:
+        known = self._stamps.get(digest)
+        if known is None:
+            try:
+                known = self._index.stamp(str(digest))
+            except DatabaseError:
+                return None
+            if known is not None:
+                self._stamps[digest] = known
+        return known
+
+    async def _check(self, digest: Digest) -> bool:
+        """Read the whole file; whether it may be trusted. What it was while it was read is what is noted."""
+        loop = asyncio.get_running_loop()
+        try:
+            stamp = await loop.run_in_executor(self._threads, self._verify, digest)
+        except OSError as error:
+            if error.errno not in _UNREADABLE | _NO_FILE | _MISSING:
+                raise StoreFailed(f"a blob cannot be read: {error.strerror}") from error
+            stamp = None
+        if stamp is None:
+            self._quarantine(digest)
+            return False
+        self.trusted(digest, stamp)
+        return True
+
+    def _verify(self, digest: Digest) -> Stamp | None:
+        name, parent = self._layout.blob(digest)
+        descriptor, status = self._files.open_to_read(name, parent)
+        try:
+            hasher, offset = digest.hasher(), 0
+            while piece := self._files.read(descriptor, _PIECE, offset):
+                if self._closing:
+                    raise StoreFailed("the store is being closed")
+                hasher.update(piece)
+                offset += len(piece)
+            unchanged = Stamp.of(self._files.status_of(descriptor)) == Stamp.of(status)
+            return Stamp.of(status) if unchanged and digest.matches(hasher) else None
+        finally:
+            os.close(descriptor)
+
+    def _quarantine(self, digest: Digest) -> None:
+        """Take a file that is not what its name says out of the way, for somebody to look at where it can be kept."""
+        self._forget(digest)
+        try:
+            if not self._put_aside(digest):
+                return
+        except OSError as error:
+            raise StoreFailed(f"a corrupt blob cannot be taken out of the way: {error.strerror}") from error
+        _log.error("a cached blob is not what its name says; it is quarantined and will be fetched again: %s", digest)
+        if self._on_corrupt is not None:
+            self._on_corrupt(digest)
+
+    def _put_aside(self, digest: Digest) -> bool:
+        name, parent = self._layout.blob(digest)
+        aside = f"{digest.algorithm}-{digest.encoded}-{time.time_ns()}"
+        try:
+            self._files.move(name, parent, aside, self._layout.quarantine)
+        except OSError:
+            return self._files.remove(name, parent)  # it must not stay, or it would keep a good copy out
+        return True
+
+    def _forget(self, digest: Digest) -> None:
+        self._stamps.pop(digest, None)
+        self._write_index.submit(lambda index: index.forget_blob(str(digest)))

@@ -1,0 +1,190 @@
+"""What the registry said: where a tag pointed and when that was asked, what was absent, what type a manifest has.
+
+The one user of diskcache, which keeps it in a small SQLite database. Reads happen on the caller's thread (8 µs, less
+than a hop to another thread costs); writes are collected by the writer of the store. A memory: losing it costs time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Self
+
+import diskcache
+import orjson
+
+from mirror.errors import Malformed
+from mirror.oci.digest import Digest
+from mirror.store.index import DatabaseError, Member
+
+_NEVER_FULL = 1 << 62  # bytes: what is authoritative must not be culled behind our back
+_SEPARATOR = "\x1f"  # in none of the names that we are given, so that no two keys can be the same
+
+
+class TextDisk(diskcache.Disk):  # type: ignore[misc]
+    """Keys and values are text within the database and nothing else, in either direction.
+
+    The library's own classes unpickle what they find (CVE-2025-69872), and read any file that a row names.
+    """
+
+    def put(self, key: object) -> tuple[str, bool]:
+        return _text(key), True
+
+    def get(self, key: object, raw: object) -> str:
+        """The key; "", which is no fact's, for one that is not text: raising would end the listing that it is in."""
+        return key if raw and type(key) is str else ""
+
+    def store(self, value: object, read: bool, key: object = None) -> tuple[int, int, None, str]:  # noqa: ARG002
+        if read:
+            raise ValueError("the catalog keeps no files")
+        return 0, diskcache.core.MODE_RAW, None, _text(value)
+
+    def fetch(self, mode: int, filename: str | None, value: object, read: bool) -> str:
+        if mode != diskcache.core.MODE_RAW or filename is not None or read:
+            raise ValueError("a value in the catalog is not text")
+        return _text(value)
+
+    def remove(self, file_path: object) -> None:
+        """Remove nothing: no row of ours has a file, and the path in a row that has one may lead anywhere."""
+
+
+def _text(value: object) -> str:
+    if type(value) is not str:
+        raise ValueError("the catalog holds text only")
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class TagRecord:
+    """Where a tag pointed when it was last asked for: `checked`, by the wall clock. `failed`: the last try in vain."""
+
+    digest: str
+    checked: float
+    failed: float = 0.0
+
+    @classmethod
+    def of(cls, fact: dict[str, Any]) -> Self | None:
+        """The record that a fact holds, or None where it holds something else."""
+        match fact:
+            case {"digest": str(digest), "checked": int() | float() as checked, "failed": int() | float() as failed}:
+                with contextlib.suppress(Malformed):
+                    return cls(str(Digest.parse(digest)), checked, failed)
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One fact's name: of which kind, and of which upstream, repository and reference. `variant`: see `pull`."""
+
+    kind: str
+    upstream: str
+    repository: str
+    reference: str
+    variant: str = ""
+
+    def __str__(self) -> str:
+        return _SEPARATOR.join((self.kind, self.upstream, self.repository, self.reference, self.variant))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Note:
+    """A fact on its way into the database, or with None its absence. `lifetime` in seconds, None for ever."""
+
+    key: Key
+    fact: dict[str, Any] | None
+    lifetime: float | None = None
+
+
+def member_note(member: Member) -> Note:
+    """The proof of membership as a fact."""
+    key = Key("member", member.upstream, member.repository, member.digest)
+    return Note(key, {"media_type": member.media_type, "content": member.content})
+
+
+def noted_member(key: Key, fact: dict[str, Any]) -> Member | None:
+    """The proof that a fact holds, or None where it holds something else."""
+    match fact:
+        case {"media_type": str() | None as media_type, "content": str() | None as content}:
+            return Member(key.upstream, key.repository, key.reference, media_type, content)
+    return None
+
+
+class Catalog:
+    """The database, with what is yet to be written laid over it, so that a reader sees what it has just noted."""
+
+    FILE: Final = "cache.db"
+    Timeout: Final = diskcache.Timeout
+
+    def __init__(self, directory: Path) -> None:
+        """Open or make it. Raises a DatabaseError of `index` when the file is not a database."""
+        (directory / self.FILE).touch(0o600)
+        self._cache = diskcache.Cache(
+            str(directory),
+            timeout=2,
+            disk=TextDisk,
+            eviction_policy="none",
+            size_limit=_NEVER_FULL,
+            cull_limit=0,
+            statistics=0,
+            sqlite_mmap_size=0,  # a file that is cut, or cannot be read, under a mapping kills the process
+        )
+        self._pending: dict[str, Note] = {}
+
+    def close(self) -> None:
+        """Close the calling thread's connection: each thread has its own."""
+        self._cache.close()
+
+    def get(self, key: Key) -> dict[str, Any] | None:
+        """The fact, or None: never noted, run out, or not readable, which is the same as lost."""
+        name = str(key)
+        if name in self._pending:
+            return self._pending[name].fact
+        return self._stored(name)
+
+    def note(self, note: Note) -> None:
+        """Lay a fact over the database until `write` has written it. On the reader's thread."""
+        self._pending[str(note.key)] = note
+
+    def write(self, note: Note) -> None:
+        """Write a fact, within a transaction. On the writer's thread."""
+        if note.fact is None:
+            self._cache.delete(str(note.key))
+        else:
+            self._cache.set(str(note.key), orjson.dumps(note.fact).decode(), expire=note.lifetime)
+
+    def written(self, note: Note) -> None:
+        """Take the overlay away, unless something newer has been laid over it. On the reader's thread."""
+        name = str(note.key)
+        if self._pending.get(name) is note:
+            del self._pending[name]
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """A context in which several `write` cost little more than one. On the writer's thread."""
+        try:
+            with self._cache.transact(retry=False):
+                yield
+        except BaseException:
+            self._cache.close()  # a commit that fails leaves its transaction open, and no other could ever begin
+            raise
+
+    def expire(self) -> None:
+        """Remove what has run out. On the writer's thread."""
+        self._cache.expire()
+
+    def facts(self) -> Iterator[tuple[Key, dict[str, Any]]]:
+        """Everything that is readable. Slow: for making the index again."""
+        for name in self._cache.iterkeys():
+            parts = name.split(_SEPARATOR)
+            if len(parts) == 5 and (fact := self._stored(name)) is not None:
+                yield Key(*parts), fact
+
+    def _stored(self, name: str) -> dict[str, Any] | None:
+        try:
+            text = self._cache.get(name, default=None)
+            fact = None if text is None else orjson.loads(text)
+        except (ValueError, diskcache.Timeout, DatabaseError):
+            return None
+        return fact if isinstance(fact, dict) else None

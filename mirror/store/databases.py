@@ -1,0 +1,72 @@
+"""Catalog and index as a pair: their connections, the one thread that writes to both, and their writers.
+
+The loop's thread reads and the facts' thread writes, each by connections of its own. Knows no files but theirs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from mirror.errors import StoreFailed
+from mirror.store.catalog import Catalog
+from mirror.store.index import DatabaseError, Index
+from mirror.store.layout import Layout
+from mirror.store.recovery import open_database
+from mirror.store.writer import Writer
+
+T = TypeVar("T")
+
+LOSSES = (DatabaseError, Catalog.Timeout, OSError)  # what may happen to a database that is no fault of ours
+
+
+class Databases:
+    """The databases of one cache directory. Whoever opens them closes them, on the same thread."""
+
+    def __init__(self, layout: Layout) -> None:
+        """Open them, whatever became of them. Raises StoreFailed."""
+        with contextlib.ExitStack() as opened:
+            self.catalog = open_database(Catalog, layout.catalog)
+            opened.callback(self.catalog.close)
+            self.index = open_database(Index, layout.index)
+            opened.callback(self.index.close)
+            try:
+                self._writers_index = Index(layout.index)
+            except DatabaseError as error:
+                raise StoreFailed(f"the index in {layout.index} cannot be opened: {error}") from error
+            opened.pop_all()
+        self.thread = ThreadPoolExecutor(1, "facts")
+        self.write_index = Writer(self._writers_index, lambda: self._writers_index, self.thread, LOSSES)
+        self.write_catalog = Writer(self.catalog, self.catalog.transaction, self.thread, LOSSES)
+
+    @property
+    def lost(self) -> int:
+        """Facts that could not be written down."""
+        return self.write_index.lost + self.write_catalog.lost
+
+    async def on_thread(self, call: Callable[[Index, Catalog], T]) -> T:
+        """What `call` returns, run in the facts' thread after every batch that was submitted before.
+
+        When cancelled, the call goes on. Raises what it raises: one of `LOSSES`, if it is no fault of ours.
+        """
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self.thread, call, self._writers_index, self.catalog)
+
+    async def flush(self) -> None:
+        """Wait until every fact noted so far is written, or lost."""
+        await self.write_index.flush()
+        await self.write_catalog.flush()
+
+    async def aclose(self) -> None:
+        """Close every connection, the writer's last. What has not been flushed is lost."""
+        self.index.close()
+        self.catalog.close()
+        self.thread.submit(self._close_writers)
+        await asyncio.to_thread(self.thread.shutdown)
+
+    def _close_writers(self) -> None:
+        self._writers_index.close()
+        self.catalog.close()

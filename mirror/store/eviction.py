@@ -1,0 +1,46 @@
+"""What has to go so that the rest has room: the longest unused first. Decides; deleting is the store's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+_LOW_WATER = 0.9  # of `max_size`, and of `min_free` upside down: so that eviction comes in strokes, not with each blob
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What the cache may use, in bytes, on the file system that it is on."""
+
+    max_size: Callable[[int], int]  # of the size of the file system
+    min_free: Callable[[int], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """How things stand, in bytes."""
+
+    stored: int
+    total: int
+    free: int
+
+
+def excess(space: Space, room: Room) -> int:
+    """Bytes to evict: 0 while both bounds are kept, else down to the low-water mark of the one that needs more."""
+    limit = room.max_size(space.total)
+    reserve = room.min_free(space.total)
+    over = space.stored - int(limit * _LOW_WATER) if space.stored > limit else 0
+    short = int(reserve / _LOW_WATER) - space.free if space.free < reserve else 0
+    return max(over, min(short, space.stored), 0)
+
+
+def victims(least_used: Iterable[tuple[str, int]], needed: int, spared: Callable[[str], bool]) -> list[tuple[str, int]]:
+    """Digests and sizes that add up to `needed` bytes, or all there are, in the order given, but those `spared`."""
+    chosen: list[tuple[str, int]] = []
+    for digest, size in least_used:
+        if needed <= 0:
+            break
+        if not spared(digest):
+            chosen.append((digest, size))
+            needed -= size
+    return chosen

@@ -1,0 +1,127 @@
+"""What is known about content, as the pull asks for it: who may have a digest, where a tag points, what was absent.
+
+Two databases hold it. The catalog answers quickly and forgets by itself; the index can be ordered and joined.
+Membership and tags are noted in both, so that either can be made again from the other.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+
+from cachetools import LRUCache
+
+from mirror.store.catalog import Catalog, Key, Note, TagRecord, member_note, noted_member
+from mirror.store.index import DatabaseError, Index, Member, TagRow
+from mirror.store.writer import Writer
+
+_MEMBERS_KEPT = 65_536  # proofs kept in memory: about 20 MiB at the most
+_TAGS_KEPT = 16_384
+
+
+class Facts:
+    """Notes and answers, on the loop's thread: each method takes microseconds, and none fails for the disk's sake."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        index: Index,
+        write_catalog: Writer[Catalog],
+        write_index: Writer[Index],
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._catalog = catalog
+        self._index = index
+        self._write_catalog = write_catalog
+        self._write_index = write_index
+        self._now = now
+        self._members: LRUCache[tuple[str, str, str], Member] = LRUCache(_MEMBERS_KEPT)
+        self._tags: LRUCache[Key, TagRecord] = LRUCache(_TAGS_KEPT)
+
+    # membership
+
+    def member(self, upstream: str, repository: str, digest: str) -> Member | None:
+        """The proof that this repository of this upstream has the digest, or None if the upstream has to be asked."""
+        key = (upstream, repository, digest)
+        found = self._members.get(key)
+        if found is None:
+            found = self._stored_member(key)
+            if found is not None:
+                self._members[key] = found
+        return found
+
+    def prove(self, member: Member) -> None:
+        """Note that the upstream itself has just said so. What a manifest's type was at first stays its type."""
+        known = self.member(member.upstream, member.repository, member.digest)
+        if known is not None and (known.media_type is not None or member.media_type is None):
+            return
+        self._members[(member.upstream, member.repository, member.digest)] = member
+        self._write_index.submit(lambda index: index.put_members([member]))
+        self._note(member_note(member))
+
+    # tags
+
+    def tag(self, key: Key) -> TagRecord | None:
+        """Where a tag pointed when the upstream was last asked."""
+        record = self._tags.get(key)
+        if record is None:
+            fact = self._catalog.get(key)
+            record = None if fact is None else TagRecord.of(fact)
+            if record is not None:
+                self._tags[key] = record
+        return record
+
+    def put_tag(self, key: Key, record: TagRecord, lifetime: float) -> None:
+        """Note where a tag points; after `lifetime` seconds without another word the catalog forgets it."""
+        self._tags[key] = record
+        self._note(Note(key, asdict(record), lifetime))
+        if not key.variant:
+            row = TagRow(key.upstream, key.repository, key.reference, record.digest, record.checked)
+            self._write_index.submit(lambda index: index.put_tags([row]))
+
+    def forget_tag(self, key: Key) -> None:
+        self._tags.pop(key, None)
+        self._note(Note(key, None))
+        if not key.variant:
+            self._write_index.submit(lambda index: index.forget_tag(key.upstream, key.repository, key.reference))
+
+    def tag_names(self, upstream: str, repository: str) -> list[str]:
+        """The tags that we know of a repository, in lexical order. Reads the database: for answers that are rare."""
+        try:
+            return self._index.tag_names(upstream, repository)
+        except DatabaseError:
+            return []
+
+    # absences
+
+    def absent(self, key: Key) -> bool:
+        """Whether the upstream has said so, not long ago. A clock that was set back makes it unsaid, not lasting."""
+        match self._catalog.get(key):
+            case {"since": int() | float() as since, "until": int() | float() as until}:
+                return since <= self._now() < until
+        return False
+
+    def put_absent(self, key: Key, lifetime: float) -> None:
+        if lifetime > 0:
+            now = self._now()
+            self._note(Note(key, {"since": now, "until": now + lifetime}, lifetime))
+
+    def forget_absent(self, key: Key) -> None:
+        if self._catalog.get(key) is not None:
+            self._note(Note(key, None))
+
+    def _stored_member(self, key: tuple[str, str, str]) -> Member | None:
+        try:
+            found = self._index.member(*key)
+        except DatabaseError:
+            found = None
+        if found is not None:
+            return found
+        name = Key("member", *key)
+        fact = self._catalog.get(name)
+        return None if fact is None else noted_member(name, fact)
+
+    def _note(self, note: Note) -> None:
+        self._catalog.note(note)
+        self._write_catalog.submit(lambda catalog: catalog.write(note), lambda: self._catalog.written(note))

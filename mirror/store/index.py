@@ -1,0 +1,215 @@
+"""What must be ordered, summed or joined: blobs by last use, pins, membership, tags. The one user of sqlite3.
+
+A memory, not the truth: every row can be had again, from the files and from the catalog. Reads happen on the caller's
+thread and take microseconds; writes are collected by the writer of the store and committed in batches.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+from mirror.store.ingest import Stamp
+
+DatabaseError = sqlite3.Error  # for whoever has to survive the loss of a database without knowing which kind it is
+_BROKEN = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+_SCHEMA = """
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = NORMAL;
+CREATE TABLE IF NOT EXISTS blobs (
+    digest TEXT PRIMARY KEY,
+    size INTEGER NOT NULL,
+    mtime_ns INTEGER,             -- NULL, with inode: not verified yet, or not since a crash
+    inode INTEGER,
+    last_use REAL NOT NULL,       -- wall clock, seconds
+    pinned INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS blobs_by_use ON blobs (pinned, last_use);
+CREATE TABLE IF NOT EXISTS members (
+    upstream TEXT NOT NULL,
+    repository TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    media_type TEXT,              -- NULL for what was asked for as a blob
+    content TEXT,                 -- NULL unless the bytes are stored under another digest (schema 1)
+    PRIMARY KEY (upstream, repository, digest)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS tags (
+    upstream TEXT NOT NULL,
+    repository TEXT NOT NULL,
+    tag TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    checked REAL NOT NULL,        -- when the upstream last said so; wall clock, seconds
+    PRIMARY KEY (upstream, repository, tag)
+) WITHOUT ROWID;
+"""
+
+
+def check(path: Path) -> None:
+    """Read the database through, if it is there. Raises DatabaseError: `is_broken` says if the file is at fault."""
+    if not path.exists():
+        return
+    connection = sqlite3.connect(path, timeout=2, isolation_level=None)
+    try:
+        (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    finally:
+        connection.close()
+    if found != "ok":
+        raise DatabaseError("its pages contradict each other")
+
+
+def is_broken(error: DatabaseError) -> bool:
+    """Whether the file is at fault, and not a full disk or somebody who holds it: those pass, and the file is good."""
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF in _BROKEN
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """The proof that a repository of an upstream has a digest; of a manifest with its type, and where its bytes are."""
+
+    upstream: str
+    repository: str
+    digest: str
+    media_type: str | None = None
+    content: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TagRow:
+    upstream: str
+    repository: str
+    tag: str
+    digest: str
+    checked: float
+
+
+class Index:
+    """One connection to the database. Not shared between threads: the reader and the writer have one each."""
+
+    FILE: Final = "index.db"
+
+    def __init__(self, directory: Path) -> None:
+        """Open or make it. Raises DatabaseError when the file is not a database of ours."""
+        (directory / self.FILE).touch(0o600)
+        self._connection = sqlite3.connect(
+            directory / self.FILE, timeout=2, isolation_level=None, check_same_thread=False
+        )
+        try:
+            self._connection.executescript(_SCHEMA)
+        except sqlite3.Error:
+            self._connection.close()
+            raise
+
+    def __enter__(self) -> Self:
+        self._connection.execute("BEGIN IMMEDIATE")
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if kind is None:
+                self._connection.execute("COMMIT")
+        finally:
+            if self._connection.in_transaction:  # a commit that fails leaves it open, and no other could ever begin
+                self._connection.execute("ROLLBACK")
+
+    def close(self) -> None:
+        self._connection.close()
+
+    # blobs
+
+    def stamp(self, digest: str) -> Stamp | None:
+        """The stamp of the file as it was verified, or None if it never was."""
+        row = self._connection.execute(
+            "SELECT size, mtime_ns, inode FROM blobs WHERE digest = ? AND inode IS NOT NULL", (digest,)
+        ).fetchone()
+        return Stamp(*row) if row else None
+
+    def put_blob(self, digest: str, stamp: Stamp, now: float) -> None:
+        self._connection.execute(
+            "INSERT INTO blobs (digest, size, mtime_ns, inode, last_use) VALUES (?, ?, ?, ?, ?) ON CONFLICT (digest)"
+            " DO UPDATE SET size = excluded.size, mtime_ns = excluded.mtime_ns, inode = excluded.inode",
+            (digest, stamp.size, stamp.mtime_ns, stamp.inode, now),
+        )
+
+    def find_blob(self, digest: str, size: int, last_use: float) -> None:
+        """Note a file that is there but was never verified here; what is known already stays."""
+        self._connection.execute(
+            "INSERT OR IGNORE INTO blobs (digest, size, last_use) VALUES (?, ?, ?)", (digest, size, last_use)
+        )
+
+    def touch(self, uses: Mapping[str, float]) -> None:
+        """Note when each digest was last used; never an earlier time than is known."""
+        self._connection.executemany(
+            "UPDATE blobs SET last_use = max(last_use, ?) WHERE digest = ?",
+            [(when, digest) for digest, when in uses.items()],
+        )
+
+    def forget_blob(self, digest: str) -> None:
+        self._connection.execute("DELETE FROM blobs WHERE digest = ?", (digest,))
+
+    def distrust(self) -> None:
+        """Let every blob be verified again before it is served, even if the power fails now. Not in a transaction."""
+        self._connection.execute("UPDATE blobs SET mtime_ns = NULL, inode = NULL")
+        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def digests(self, after: str, limit: int) -> list[str]:
+        """So many digests in their order, from the first one after `after`."""
+        query = "SELECT digest FROM blobs WHERE digest > ? ORDER BY digest LIMIT ?"
+        return [digest for (digest,) in self._connection.execute(query, (after, limit))]
+
+    def size(self) -> int:
+        """Bytes of all blobs."""
+        total: int = self._connection.execute("SELECT coalesce(sum(size), 0) FROM blobs").fetchone()[0]
+        return total
+
+    def least_used(self) -> Iterator[tuple[str, int]]:
+        """Digests and sizes of what is not pinned, the longest unused first."""
+        yield from self._connection.execute("SELECT digest, size FROM blobs WHERE pinned = 0 ORDER BY last_use")
+
+    def pin(self, digest: str, pinned: bool) -> None:
+        self._connection.execute("UPDATE blobs SET pinned = ? WHERE digest = ?", (pinned, digest))
+
+    # membership and tags
+
+    def member(self, upstream: str, repository: str, digest: str) -> Member | None:
+        row = self._connection.execute(
+            "SELECT media_type, content FROM members WHERE upstream = ? AND repository = ? AND digest = ?",
+            (upstream, repository, digest),
+        ).fetchone()
+        return Member(upstream, repository, digest, *row) if row else None
+
+    def put_members(self, members: Iterable[Member]) -> None:
+        """Note proofs; a manifest's type, once known, is not lost to the same digest proven as a blob."""
+        self._connection.executemany(
+            "INSERT INTO members (upstream, repository, digest, media_type, content) VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT DO UPDATE SET media_type = coalesce(media_type, excluded.media_type),"
+            " content = coalesce(content, excluded.content)",
+            [(m.upstream, m.repository, m.digest, m.media_type, m.content) for m in members],
+        )
+
+    def members(self) -> Iterator[Member]:
+        query = "SELECT upstream, repository, digest, media_type, content FROM members"
+        yield from (Member(*row) for row in self._connection.execute(query))
+
+    def put_tags(self, tags: Iterable[TagRow]) -> None:
+        self._connection.executemany(
+            "INSERT OR REPLACE INTO tags (upstream, repository, tag, digest, checked) VALUES (?, ?, ?, ?, ?)",
+            [(t.upstream, t.repository, t.tag, t.digest, t.checked) for t in tags],
+        )
+
+    def forget_tag(self, upstream: str, repository: str, tag: str) -> None:
+        self._connection.execute(
+            "DELETE FROM tags WHERE upstream = ? AND repository = ? AND tag = ?", (upstream, repository, tag)
+        )
+
+    def tags(self) -> Iterator[TagRow]:
+        query = "SELECT upstream, repository, tag, digest, checked FROM tags"
+        yield from (TagRow(*row) for row in self._connection.execute(query))
+
+    def tag_names(self, upstream: str, repository: str) -> list[str]:
+        """The tags that we know of a repository, in lexical order."""
+        query = "SELECT tag FROM tags WHERE upstream = ? AND repository = ? ORDER BY tag"
+        return [tag for (tag,) in self._connection.execute(query, (upstream, repository))]

@@ -1,0 +1,85 @@
+"""Removes what nobody will come back for: old parts of blobs, and all but the newest of what is in quarantine."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+
+from mirror.errors import Malformed
+from mirror.oci.digest import Digest
+from mirror.store.layout import Layout
+
+_KEPT = 7 * 86400.0  # seconds after which a part of a blob is given up
+_EMPTY_KEPT = 60.0  # seconds after which nobody is any more about to write the first byte
+_QUARANTINED = 16  # files
+_QUARANTINED_BYTES = 1 << 30
+_NO_DIRECTORY = {errno.ENOTDIR, errno.ELOOP}
+_NO_FILE = {errno.ENOENT, errno.ELOOP, errno.EINVAL, errno.ENXIO}
+
+_log = logging.getLogger(__name__)
+
+
+def clear_ingests(layout: Layout, now: float) -> None:
+    """Remove ingests that nobody holds and nobody will go on with. Safe while the store serves. `now`: wall clock."""
+    for name in layout.filesystem.names(layout.ingest):
+        algorithm, _, encoded = name.partition("-")
+        try:
+            _clear_ingest(layout, Digest(algorithm, encoded), now)
+        except Malformed:
+            continue  # not made by us
+        except OSError as error:
+            _log.warning("a part of a blob cannot be removed: %s", error.strerror)
+
+
+def clear_quarantine(layout: Layout) -> None:
+    """Keep the newest of the files that were not what their names said; their names end with the time."""
+    files, kept = layout.filesystem, 0
+    names = sorted(files.names(layout.quarantine), key=lambda name: name.rpartition("-")[2], reverse=True)
+    for position, name in enumerate(names):
+        try:
+            kept += files.status(name, layout.quarantine).st_size
+            if position >= _QUARANTINED or (position and kept > _QUARANTINED_BYTES):
+                files.remove(name, layout.quarantine)
+        except IsADirectoryError:
+            _log.warning("there is a directory in the quarantine that is not ours to empty")
+        except OSError as error:
+            _log.warning("a quarantined file cannot be removed: %s", error.strerror)
+
+
+def _clear_ingest(layout: Layout, digest: Digest, now: float) -> None:
+    files, name = layout.filesystem, f"{digest.algorithm}-{digest.encoded}"
+    try:
+        directory = files.open_directory(name, layout.ingest)
+    except OSError as error:
+        if error.errno not in _NO_DIRECTORY:
+            raise
+        files.remove(name, layout.ingest)  # it would be in the way for ever
+        return
+    try:
+        data = _open_data(layout, directory)
+        try:
+            if data is None or (_is_over(layout, digest, data, now) and files.lock(data)):
+                for entry in sorted(files.names(directory), key="data".__eq__):  # as in Ingest.abort
+                    files.remove(entry, directory)
+                files.remove_directory(name, layout.ingest)
+        finally:
+            if data is not None:
+                os.close(data)
+    finally:
+        os.close(directory)
+
+
+def _open_data(layout: Layout, directory: int) -> int | None:
+    try:
+        return layout.filesystem.open_to_read("data", directory)[0]
+    except OSError as error:
+        if error.errno not in _NO_FILE:
+            raise
+        return None
+
+
+def _is_over(layout: Layout, digest: Digest, data: int, now: float) -> bool:
+    status = layout.filesystem.status_of(data)
+    kept = _KEPT if status.st_size else _EMPTY_KEPT
+    return status.st_mtime < now - kept or layout.filesystem.exists(*layout.blob(digest))

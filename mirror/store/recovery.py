@@ -1,0 +1,129 @@
+"""Makes the databases true again: opens them whatever became of them, and brings them in line with the files.
+
+Disk is the truth. A database that is gone or broken is made anew: what it knew of the registry from the other one,
+what it knew of the files from the files.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+
+from mirror.errors import Malformed, StoreFailed
+from mirror.oci.digest import Digest
+from mirror.store.catalog import Catalog, Key, Note, TagRecord, member_note, noted_member
+from mirror.store.index import DatabaseError, Index, TagRow, check, is_broken
+from mirror.store.layout import Layout
+
+_BATCH = 1000  # rows a step, so that the writer gets its turn
+
+_log = logging.getLogger(__name__)
+
+D = TypeVar("D", Catalog, Index)
+T = TypeVar("T")
+
+
+def open_database(kind: type[D], directory: Path) -> D:
+    """The database in `directory`; a broken one is set aside (`.broken`) and replaced. Raises StoreFailed."""
+    name = kind.__name__.lower()
+    try:
+        check(directory / kind.FILE)
+        return kind(directory)
+    except OSError as error:
+        raise StoreFailed(f"the {name} in {directory} cannot be opened: {error.strerror}") from error
+    except DatabaseError as error:
+        if not is_broken(error):
+            raise StoreFailed(f"the {name} in {directory} cannot be opened: {error}") from error
+        _log.error("the %s is broken (%s); it is set aside and made again from what is on disk", name, error)
+    aside = directory.with_name(f"{directory.name}.broken")
+    try:
+        shutil.rmtree(aside, ignore_errors=True)
+        directory.rename(aside)
+        directory.mkdir(mode=0o700)
+        return kind(directory)
+    except (OSError, DatabaseError) as error:
+        raise StoreFailed(f"the {name} in {directory} cannot be made again: {error}") from error
+
+
+def make_again(index: Index, catalog: Catalog) -> None:
+    """Tell the database that knows nothing of the registry what the other one knows, all of it or nothing."""
+    if next(index.members(), None) is None and next(index.tags(), None) is None:
+        _fill_index(index, catalog)
+    elif next(catalog.facts(), None) is None:
+        _fill_catalog(index, catalog)
+
+
+def reconcile(layout: Layout, index: Index) -> Iterator[int]:
+    """Bring the index in line with the files, a transaction a step; each step tells how many rows it looked at.
+
+    Safe while the store serves: it only adds what is there and removes what is not. Blocks; for millions of blobs it
+    takes seconds, and no memory.
+    """
+    for blobs in _batches(_blobs(layout)):
+        with index:
+            for digest, size, changed in blobs:
+                index.find_blob(digest, size, changed)
+        yield len(blobs)
+    after = ""
+    while digests := index.digests(after, _BATCH):
+        with index:
+            for digest in digests:
+                if not _is_there(layout, digest):
+                    index.forget_blob(digest)
+        after = digests[-1]
+        yield len(digests)
+
+
+def _blobs(layout: Layout) -> Iterator[tuple[str, int, float]]:
+    """Digest, size and time of last change of every blob file; what has no digest's name is left alone."""
+    for algorithm, directory in layout.blobs.items():
+        for name, status in layout.filesystem.entries(directory):
+            try:
+                yield str(Digest(algorithm, name)), status.st_size, status.st_mtime
+            except Malformed:
+                continue
+
+
+def _is_there(layout: Layout, digest: str) -> bool:
+    try:
+        return layout.filesystem.exists(*layout.blob(Digest.parse(digest)))
+    except Malformed:
+        return False
+
+
+def _batches(items: Iterable[T]) -> Iterator[list[T]]:
+    rest = iter(items)
+    while batch := list(islice(rest, _BATCH)):
+        yield batch
+
+
+def _fill_index(index: Index, catalog: Catalog) -> None:
+    members = tags = 0
+    with index:
+        for key, fact in catalog.facts():
+            if key.kind == "member" and (member := noted_member(key, fact)) is not None:
+                index.put_members([member])
+                members += 1
+            elif key.kind == "tag" and not key.variant and (record := TagRecord.of(fact)) is not None:
+                index.put_tags([TagRow(key.upstream, key.repository, key.reference, record.digest, record.checked)])
+                tags += 1
+    if members or tags:
+        _log.warning("the index was made again from the catalog: %d members, %d tags", members, tags)
+
+
+def _fill_catalog(index: Index, catalog: Catalog) -> None:
+    members = tags = 0
+    with catalog.transaction():
+        for member in index.members():
+            catalog.write(member_note(member))
+            members += 1
+        for row in index.tags():
+            record = TagRecord(row.digest, row.checked)
+            catalog.write(Note(Key("tag", row.upstream, row.repository, row.tag), asdict(record)))
+            tags += 1
+    _log.warning("the catalog was made again from the index: %d members, %d tags", members, tags)

@@ -1,0 +1,219 @@
+"""The store as a whole: opens the rooms in their order, lends its threads, closes the rooms in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Self, TypeVar
+
+from mirror.errors import StoreFailed
+from mirror.oci.digest import Digest
+from mirror.store.blobs import Blobs
+from mirror.store.databases import LOSSES, Databases
+from mirror.store.eviction import Room
+from mirror.store.facts import Facts
+from mirror.store.filesystem import Filesystem
+from mirror.store.housekeeping import Housekeeping
+from mirror.store.ingest import Ingest, Stamp
+from mirror.store.layout import Layout
+from mirror.store.recovery import make_again
+from mirror.tasks import end, outlast, spawn
+
+_THREADS = 8  # for hashing and writing; the disk and the cores are busy with fewer
+_SAFE, _FAST = "safe", "fast"
+
+_log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+class Store:
+    """Content and facts of one cache directory. `await aclose()` ends it; a run that ends otherwise is noticed."""
+
+    def __init__(self, layout: Layout, room: Room, durable: bool, on_corrupt: Callable[[Digest], None] | None) -> None:
+        """Open the databases. Raises StoreFailed."""
+        self._layout = layout
+        self._durable = durable
+        self._databases = databases = Databases(layout)
+        self._threads = ThreadPoolExecutor(_THREADS, "store")
+        self.facts = Facts(databases.catalog, databases.index, databases.write_catalog, databases.write_index)
+        self.blobs = Blobs(layout, databases.index, databases.write_index, self._threads, on_corrupt)
+        self._house = Housekeeping(layout, databases, self.blobs, room)
+        self._keeping: asyncio.Task[None] | None = None
+        self._begun = False
+        self._closed = False
+
+    @classmethod
+    async def open(
+        cls,
+        root: Path,
+        room: Room,
+        *,
+        durable: bool = True,
+        filesystem: Filesystem | None = None,
+        on_corrupt: Callable[[Digest], None] | None = None,
+    ) -> Self:
+        """Open the cache at `root`. Raises StoreBusy when it is in use, StoreFailed when it cannot be used."""
+        layout = Layout(root, filesystem or Filesystem())
+        try:
+            store = cls(layout, room, durable, on_corrupt)
+        except BaseException:
+            layout.close()
+            raise
+        try:
+            await store._begin()
+        except BaseException as error:
+            await store._close()
+            if isinstance(error, LOSSES):
+                raise StoreFailed(f"the cache directory {root} cannot be used: {error}") from error
+            raise
+        return store
+
+    async def aclose(self) -> None:
+        """Write what is noted, close everything, and note that this was a tidy end. Harmless when repeated."""
+        if self._closed:
+            return
+        if self._keeping is not None:
+            await end(self._keeping)
+        await self.blobs.aclose()
+        self._house.note_uses()
+        await self.flush()
+        await self._close()
+
+    @property
+    def size(self) -> int:
+        """Bytes of all blobs."""
+        return self._house.size
+
+    @property
+    def limit(self) -> int:
+        """Bytes that the cache may hold on this file system; 0 when that cannot be told just now."""
+        return self._house.limit
+
+    @property
+    def evicted(self) -> int:
+        """Bytes that had to go."""
+        return self._house.evicted
+
+    @property
+    def facts_lost(self) -> int:
+        """Facts that could not be written down."""
+        return self._databases.lost
+
+    async def flush(self) -> None:
+        """Wait until every fact noted so far is on disk, or lost."""
+        await self._databases.flush()
+
+    async def begin(self, digest: Digest) -> Ingest:
+        """The ingest of a blob, its earlier bytes hashed again. Its caller ends it. Raises StoreBusy, StoreFailed.
+
+        May be cancelled; an ingest that was got for nobody is left as it was found.
+        """
+        opening = self._in_thread(Ingest, self._layout, digest, self._durable)
+        try:
+            ingest = await outlast(opening)
+        except asyncio.CancelledError:
+            if opening.exception() is None:
+                opening.result().leave()
+            raise
+        self._house.busy.add(digest)
+        return ingest
+
+    async def commit(self, ingest: Ingest) -> None:
+        """Publish a whole blob and trust it. Raises as `Ingest.commit`; the ingest is over either way.
+
+        When cancelled it is done all the same.
+        """
+        try:
+            await self._publish(ingest.digest, ingest.commit)
+        finally:
+            self._house.busy.discard(ingest.digest)
+
+    async def leave(self, ingest: Ingest) -> None:
+        """Let go of an ingest that is to be gone on with one day."""
+        self._house.busy.discard(ingest.digest)
+        await self.run(ingest.leave)
+
+    async def drop(self, ingest: Ingest) -> None:
+        """Let go of an ingest that nothing can come of."""
+        self._house.busy.discard(ingest.digest)
+        await self.run(ingest.abort)
+
+    async def put(self, digest: Digest, data: bytes) -> None:
+        """Store a small blob in one go. Raises DigestMismatch, StoreBusy, StoreFailed. When cancelled it is done."""
+
+        def written() -> Stamp | None:
+            ingest = Ingest(self._layout, digest, self._durable)
+            try:
+                ingest.restart()
+                ingest.append(data)
+                return ingest.commit()
+            finally:
+                ingest.abort()
+
+        await self._publish(digest, written)
+
+    def used(self, digest: str, when: float) -> None:
+        """Note that somebody was given this content, by the wall clock."""
+        self._house.used(digest, when)
+
+    async def run(self, call: Callable[..., T], *arguments: object) -> T:
+        """Run a blocking call in a thread of the store. When cancelled it waits for the call's end, then is."""
+        return await outlast(self._in_thread(call, *arguments))
+
+    async def evict(self) -> int:
+        """Bring the cache within its bounds; bytes that went. What is being fetched stays, and what was used last."""
+        return await self._house.evict()
+
+    def _in_thread(self, call: Callable[..., T], *arguments: object) -> asyncio.Future[T]:
+        return asyncio.get_running_loop().run_in_executor(self._threads, call, *arguments)
+
+    async def _publish(self, digest: Digest, call: Callable[[], Stamp | None]) -> None:
+        publishing = self._in_thread(call)
+        publishing.add_done_callback(lambda done: self._published(digest, done))
+        await outlast(publishing)
+
+    def _published(self, digest: Digest, publishing: asyncio.Future[Stamp | None]) -> None:
+        if publishing.exception() is None and (stamp := publishing.result()) is not None:
+            self._house.stored(stamp.size)
+            self.blobs.trusted(digest, stamp)
+
+    async def _begin(self) -> None:
+        if self._layout.unfinished() not in (None, _SAFE):
+            _log.warning("the last run ended without closing the cache: each blob is verified before it is served")
+            await self._databases.on_thread(lambda index, _: index.distrust())
+        self._layout.begin(_SAFE if self._durable else _FAST)
+        self._begun = True
+        try:
+            await self._databases.on_thread(make_again)
+            await self._house.measure()
+        except LOSSES as error:
+            _log.warning("what the databases knew could not be brought together: %s", error)
+        self._keeping = spawn(self._house.keep(), "store:housekeeping")
+        self._keeping.add_done_callback(_tell_of_a_fault)
+
+    async def _close(self) -> None:
+        self._closed = True
+        try:
+            await self._databases.aclose()
+        finally:
+            await asyncio.to_thread(self._close_layout)
+
+    def _close_layout(self) -> None:
+        self._threads.shutdown()
+        try:
+            if self._begun:
+                with contextlib.suppress(OSError):
+                    if not self._durable:
+                        self._layout.sync_all()  # what no commit has synced, so that the next run may trust it
+                    self._layout.end()
+        finally:
+            self._layout.close()
+
+
+def _tell_of_a_fault(keeping: asyncio.Task[None]) -> None:
+    if not keeping.cancelled() and (fault := keeping.exception()) is not None:
+        _log.error("housekeeping has ended: the cache will outgrow its bounds", exc_info=fault)
