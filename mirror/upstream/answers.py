@@ -1,0 +1,98 @@
+"""What an upstream's answers say, taken from headers and documents by parsing, never by copying. Asks nobody."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import orjson
+
+from mirror.errors import Malformed, Nonsense
+from mirror.oci import pagination
+from mirror.oci.digest import Digest
+from mirror.oci.media_types import bare
+from mirror.oci.reference import parse_tag
+from mirror.upstream.exchange import Response
+
+# RFC 6838, section 4.2: what a media type's names consist of.
+_media_type = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,126}/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}", re.ASCII).fullmatch
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestHead:
+    """What a HEAD told of a manifest; each is None when it did not say, or said it in a way that cannot be read."""
+
+    digest: Digest | None
+    media_type: str | None
+    size: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestBody:
+    """A manifest's bytes as they came, and what was said of them: neither is verified here."""
+
+    body: bytes
+    content_type: str | None  # without parameters, in lower case
+    digest: Digest | None
+
+
+@dataclass(frozen=True, slots=True)
+class TagsPage:
+    """Tags of one page, in the upstream's order; `more` when it has a next one. What is no tag is left out."""
+
+    names: tuple[str, ...]
+    more: bool
+
+
+def manifest_head(response: Response) -> ManifestHead:
+    return ManifestHead(_digest(response), _content_type(response), response.length)
+
+
+async def manifest_body(response: Response, limit: int) -> ManifestBody:
+    """Reads and closes the answer. Raises Nonsense beyond `limit` bytes, and Interrupted."""
+    body = await response.whole(limit)
+    return ManifestBody(body, _content_type(response), _digest(response))
+
+
+async def tags_page(name: str, response: Response, limit: int) -> TagsPage:
+    """Reads and closes the answer. Raises Nonsense beyond `limit` bytes and for what is no list of tags."""
+    body = await response.whole(limit)
+    try:
+        following = pagination.next_query(response.values("Link"), str(response.url))
+    except Malformed:
+        raise Nonsense(f"{name}: a page of tags leads to another place than the next page of them") from None
+    return TagsPage(_tags(name, body), following is not None)
+
+
+def _tags(name: str, body: bytes) -> tuple[str, ...]:
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        document = None
+    names = document.get("tags", ()) if isinstance(document, dict) else None
+    if names is None and isinstance(document, dict):
+        return ()  # distribution writes null for a repository without tags
+    if not isinstance(names, Sequence) or isinstance(names, str):
+        raise Nonsense(f"{name}: a list of tags was asked for, and something else was sent")
+    return tuple(tag for tag in names if isinstance(tag, str) and _is_tag(tag))
+
+
+def _is_tag(text: str) -> bool:
+    try:
+        parse_tag(text)
+    except Malformed:
+        return False
+    return True
+
+
+def _digest(response: Response) -> Digest | None:
+    try:
+        return Digest.parse(response.value("Docker-Content-Digest") or "")
+    except Malformed:
+        return None
+
+
+def _content_type(response: Response) -> str | None:
+    name = bare(response.value("Content-Type") or "")
+    return name if _media_type(name) else None

@@ -1,0 +1,86 @@
+"""The user and password of one upstream, from where the operator put them. Knows no HTTP but the word Basic.
+
+A password in a file is read again when the file changes, so that secrets can be rotated under a running mirror.
+Nothing here logs, prints or raises what a secret says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+from pydantic import SecretStr
+
+from mirror.errors import Denied
+from mirror.settings import Upstream
+
+_FILE_SIZE = 64 * 1024  # some clouds' passwords are tokens of several KiB
+
+_log = structlog.get_logger("mirror.upstream")
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A user and a password that `repr` does not show. Equal logins are the same identity at a registry."""
+
+    username: str
+    password: SecretStr
+
+    def basic(self) -> str:
+        """The value of `Authorization` for HTTP Basic (RFC 7617, UTF-8)."""
+        pair = f"{self.username}:{self.password.get_secret_value()}".encode()
+        return "Basic " + base64.b64encode(pair).decode("ascii")
+
+
+class Credentials:
+    """What `upstream` (called `name` in messages) is configured to log in with."""
+
+    def __init__(self, name: str, upstream: Upstream, environment: Mapping[str, str] = os.environ) -> None:
+        self._name = name
+        self._upstream = upstream
+        self._environment = environment
+        self._read: tuple[tuple[int, int, int], str] | None = None  # (inode, size, mtime) of the file, and its text
+
+    async def login(self) -> Login | None:
+        """The login as it is now, None for an upstream that is asked anonymously; Denied if it cannot be had."""
+        upstream = self._upstream
+        if upstream.username is None:
+            return None
+        if upstream.password is not None:
+            return Login(upstream.username, upstream.password)
+        if upstream.password_file is not None:
+            password = await asyncio.to_thread(self._from_file, upstream.password_file)
+            return Login(upstream.username, SecretStr(password))
+        if upstream.password_env is not None:
+            found = self._environment.get(upstream.password_env)
+            if found is None:
+                raise Denied(f"{self._name}: the environment variable named by its password_env is not set")
+            return Login(upstream.username, SecretStr(found))
+        return None
+
+    def _from_file(self, path: Path) -> str:
+        try:
+            with path.open("rb") as file:
+                status = os.fstat(file.fileno())
+                version = (status.st_ino, status.st_size, status.st_mtime_ns)
+                if self._read is not None and self._read[0] == version:
+                    return self._read[1]
+                content = file.read(_FILE_SIZE + 1)
+        except OSError:
+            raise Denied(f"{self._name}: its password_file cannot be read") from None
+        if len(content) > _FILE_SIZE:
+            raise Denied(f"{self._name}: its password_file is too large to be a password")
+        try:
+            password = content.decode().rstrip("\r\n")
+        except UnicodeDecodeError:
+            raise Denied(f"{self._name}: its password_file is not text") from None
+        if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            _log.warning("a password file is open to others than its owner", upstream=self._name, file=str(path))
+        self._read = (version, password)
+        return password

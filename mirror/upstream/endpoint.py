@@ -1,0 +1,113 @@
+"""One base URL of an upstream: a question goes there, through redirects and challenges, and comes back answered.
+
+Credentials are shown to the endpoint's own origin alone, and no longer once a redirect has led away from it, be it
+back again. Each question begins at the canonical URL, so an expired signature is replaced by asking again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from yarl import URL
+
+from mirror.errors import Code, Nonsense, UpstreamError
+from mirror.upstream import origins, redirects
+from mirror.upstream.auth import Access, Proof
+from mirror.upstream.exchange import Request, Response
+from mirror.upstream.failures import Failed, by_status
+from mirror.upstream.transport import Transport
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """`GET /v2/<repository>/<path>`; `missing` is what a 404 means, `operation` what the request is called."""
+
+    operation: str
+    method: str
+    repository: str
+    path: str
+    missing: Code
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def answered_by(self, status: int) -> bool:
+        return status == 200 or (status == 206 and "Range" in self.headers)
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrived:
+    """`at_home`: every hop was on the endpoint's own origin."""
+
+    response: Response
+    at_home: bool
+
+
+class Endpoint:
+    """`hops` is how many redirects are followed for one question."""
+
+    def __init__(self, url: URL, access: Access, transport: Transport, hops: int) -> None:
+        self.url = url
+        self._access = access
+        self._transport = transport
+        self._hops = hops
+
+    async def ask(self, question: Question) -> Response:
+        """The answer, 200, or 206 to a range, its body not yet read; the caller closes it.
+
+        Raises every kind of UpstreamError. May be cancelled. Takes as long as the transport's limits and the number
+        of hops allow: the caller sets the limit for all of it.
+        """
+        proof = await self._access.proof(question.repository)
+        arrived = await self._travel(question, proof)
+        better = await self._better(question, proof, arrived)
+        if better is not None:
+            arrived = await self._travel(question, better)
+            if arrived.at_home and arrived.response.status == 401:
+                self._access.refused(better)
+        response = arrived.response
+        if not question.answered_by(response.status):
+            raise self._error(question, arrived)
+        if any(value.strip().lower() != "identity" for value in response.values("Content-Encoding")):
+            response.close("nonsense")
+            raise Nonsense(f"{self._transport.name}: {origins.place(response.url)} encoded what was wanted as it is")
+        return response
+
+    async def _better(self, question: Question, proof: Proof | None, arrived: _Arrived) -> Proof | None:
+        """A proof with which it is worth asking again."""
+        response = arrived.response
+        if arrived.at_home and response.status == 401:
+            return await self._access.answer(response.values("WWW-Authenticate"), question.repository, proof)
+        if arrived.at_home and response.status == 400 and proof is not None:
+            return await self._access.renewed(question.repository, proof)
+        return None
+
+    async def _travel(self, question: Question, proof: Proof | None) -> _Arrived:
+        """Where the redirects end. An answer that is no good is closed; its status and headers remain."""
+        path = f"{self.url.raw_path.rstrip('/')}/v2/{question.repository}/{question.path}"
+        url = self.url.with_path(path, encoded=True).with_query(question.query or None)
+        at_home = True
+        for _ in range(self._hops + 1):
+            headers = dict(question.headers)
+            if proof is not None and at_home:
+                headers["Authorization"] = proof.header
+            response = await self._transport.exchange(Request(question.operation, question.method, url, headers))
+            if not question.answered_by(response.status):
+                await response.discard()
+            if response.status not in redirects.STATUSES:
+                return _Arrived(response, at_home)
+            url = redirects.follow(self._transport.name, url, response.value("Location"))
+            at_home = at_home and origins.same(url, self.url)
+        raise Nonsense(f"{self._transport.name}: {origins.place(self.url)} redirects more than {self._hops} times")
+
+    def _error(self, question: Question, arrived: _Arrived) -> UpstreamError:
+        response = arrived.response
+        place = origins.place(response.url)
+        if not arrived.at_home and response.status in (401, 403):
+            # Our credential was not shown there, so it is not what was refused.
+            return Nonsense(
+                f"{self._transport.name}: {place}, where a redirect led, answered {response.status} to a request "
+                "that carries no credential"
+            )
+        failed = Failed(self._transport.name, place, response.status, response.value("Retry-After"))
+        return by_status(failed, question.missing)

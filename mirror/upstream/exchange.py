@@ -1,0 +1,202 @@
+"""One HTTP request and its answer, as the rest of this ring and its observers see them. Follows nothing, logs nothing.
+
+Of an answer only what was asked for is handed on: header values are given out printable or not at all, and bodies
+only up to a limit that the reader names.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import aiohttp
+from aiohttp.http_exceptions import HttpProcessingError
+from yarl import URL
+
+from mirror.errors import Code, Interrupted, Nonsense, UpstreamError
+from mirror.upstream import origins
+
+_DISCARD = 8 * 1024  # of an answer that nobody wants, so that its connection can be used again
+_DISCARD_WAIT = 1.0  # seconds
+_digits = re.compile(r"[0-9]{1,19}", re.ASCII).fullmatch
+
+BROKEN = (aiohttp.ClientError, HttpProcessingError, OSError, TimeoutError)  # whatever the HTTP client raises
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """`operation` is what it is for: `manifest`, `head_manifest`, `blob`, `head_blob`, `tags` or `token`."""
+
+    operation: str
+    method: str
+    url: URL
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What became of one request, for log and metrics. `bytes` is the answer's body as far as it was read.
+
+    `status` is None when there was no answer; `failure` is a word when the exchange itself failed: `timeout`,
+    `unreachable`, `interrupted`, `nonsense` or `cancelled`. A refusal is no failure: that is in the status.
+    """
+
+    upstream: str
+    operation: str
+    method: str
+    endpoint_host: str
+    status: int | None
+    seconds: float
+    bytes: int
+    failure: str | None
+
+
+Observe = Callable[[Exchange], None]
+
+
+class Report:
+    """Tells the observer about one exchange, once, when it is over."""
+
+    def __init__(self, upstream: str, request: Request, observe: Observe) -> None:
+        self.upstream = upstream
+        self.place = origins.place(request.url)
+        self.status: int | None = None
+        self.bytes = 0
+        self._request = request
+        self._observe: Observe | None = observe
+        self._began = time.monotonic()
+
+    def end(self, failure: str | None = None) -> None:
+        observe, self._observe = self._observe, None
+        if observe is not None:
+            seconds = time.monotonic() - self._began
+            request = self._request
+            observe(
+                Exchange(
+                    self.upstream,
+                    request.operation,
+                    request.method,
+                    self.place,
+                    self.status,
+                    seconds,
+                    self.bytes,
+                    failure,
+                )
+            )
+
+    def failed(self, error: UpstreamError) -> UpstreamError:
+        """Ends the exchange with this failure, and gives it back to be raised."""
+        self.end("timeout" if error.code is Code.TIMEOUT else type(error).__name__.lower())
+        return error
+
+
+class Response:
+    """An answer whose body may still be on its way. Whoever holds it closes it, by `close` or by reading to the end.
+
+    `patience` is the longest silence within the body, in seconds.
+    """
+
+    def __init__(self, raw: aiohttp.ClientResponse, report: Report, patience: float) -> None:
+        self.url = raw.url
+        self.status = raw.status
+        self._raw = raw
+        self._report = report
+        self._patience = patience
+
+    def values(self, header: str) -> tuple[str, ...]:
+        """Every value of this header, as it came."""
+        return tuple(self._raw.headers.getall(header, ()))
+
+    def value(self, header: str) -> str | None:
+        """The value of this header; None when there is none, several that differ, or one that is not plain ASCII."""
+        values = set(self.values(header))
+        if len(values) != 1:
+            return None
+        value = values.pop()
+        return value if value.isascii() and value.isprintable() else None
+
+    @property
+    def length(self) -> int | None:
+        """`Content-Length`, of a HEAD too."""
+        value = self.value("Content-Length")
+        return int(value) if value is not None and _digits(value) else None
+
+    @property
+    def ends_with_connection(self) -> bool:
+        """Whether the body's end is only told by the end of the connection, so that a broken one looks whole."""
+        return self.length is None and "chunked" not in (self.value("Transfer-Encoding") or "").lower()
+
+    def ready(self, limit: int) -> bytes:
+        """At most `limit` bytes of the body that have already arrived, maybe none. Raises like `piece`."""
+        try:
+            data = self._raw.content.read_nowait(limit)
+        except BROKEN as error:
+            raise self._broken(error) from None
+        self._report.bytes += len(data)
+        return data
+
+    async def piece(self, limit: int) -> bytes:
+        """The next bytes of the body as soon as there are any, at most `limit`; b"" at its proper end.
+
+        Raises Interrupted when the body breaks off or is silent for too long. May be cancelled; close it then.
+        """
+        data = self.ready(limit)
+        if data or self._raw.content.at_eof():
+            return data
+        try:
+            async with asyncio.timeout(self._patience):
+                data = await self._raw.content.read(limit)
+        except BROKEN as error:
+            raise self._broken(error) from None
+        self._report.bytes += len(data)
+        return data
+
+    async def whole(self, limit: int) -> bytes:
+        """The body; Nonsense if it is longer than `limit` bytes, whatever its length was said to be.
+
+        Nonsense, too, when nothing but the end of the connection tells its end. Closes the answer.
+        """
+        place = f"{self._report.upstream}: {self._report.place}"
+        with contextlib.closing(self):
+            if self.ends_with_connection:
+                self.close("nonsense")
+                raise Nonsense(f"{place} sent a document without saying how long it is")
+            pieces: list[bytes] = []
+            left = limit
+            while data := await self.piece(left + 1):
+                left -= len(data)
+                if left < 0:
+                    self.close("nonsense")
+                    raise Nonsense(f"{place} sent a document of more than {limit} bytes")
+                pieces.append(data)
+        return b"".join(pieces)
+
+    async def discard(self) -> None:
+        """Closes the answer; reads a short rest of it before, so that the connection can be used again."""
+        left = _DISCARD
+        try:
+            async with asyncio.timeout(_DISCARD_WAIT):
+                while left > 0 and (data := await self._raw.content.read(left)):
+                    left -= len(data)
+        except BROKEN:
+            pass  # the status was all that was wanted
+        finally:
+            self.close()
+
+    def close(self, failure: str | None = None) -> None:
+        """Gives the connection back if the body was read to its end, else ends it. Twice is as good as once.
+
+        `failure` is the observer's word for why the answer is of no use.
+        """
+        self._raw.close()
+        self._report.end(failure)
+
+    def _broken(self, error: Exception) -> UpstreamError:
+        self._raw.close()
+        what = f"fell silent for {self._patience:g} s" if isinstance(error, TimeoutError) else "broke off"
+        where = f"{self._report.upstream}: {self._report.place}"
+        return self._report.failed(Interrupted(f"{where} {what} in the middle of an answer"))

@@ -1,0 +1,150 @@
+"""Bearer tokens of one upstream: fetched once for all who need one, kept for as long as they are good.
+
+https://distribution.github.io/distribution/spec/auth/token/ as far as reading needs it. Knows nothing of challenges;
+whether a realm may be asked was decided before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import orjson
+from yarl import URL
+
+from mirror.errors import Code, Denied, Nonsense, Throttled, Unreachable
+from mirror.flights import Flights
+from mirror.settings import Limits
+from mirror.upstream import origins
+from mirror.upstream.credentials import Login
+from mirror.upstream.exchange import Request
+from mirror.upstream.failures import Failed, by_status
+from mirror.upstream.refusals import Refusals
+from mirror.upstream.transport import Transport
+
+_LIFETIME = 60.0  # seconds, when the answer does not say; so the specification
+_SHORTEST, _LONGEST = 10.0, 3600.0
+_FRESH = 0.8  # the part of its life after which a token is renewed
+_KEPT = 1024  # there is one for each repository
+_printable = re.compile(r"[\x21-\x7e]+", re.ASCII).fullmatch
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a token is for, and who asks for it: one key of the cache. `login` is None for anonymous tokens."""
+
+    login: Login | None
+    realm: URL
+    service: str | None
+    scope: str
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """`text` goes behind `Bearer`; `issued` is a time of the monotonic clock, `lifetime` seconds."""
+
+    text: str = field(repr=False)
+    issued: float
+    lifetime: float
+
+    def fresh(self, now: float) -> bool:
+        return now < self.issued + self.lifetime * _FRESH
+
+    def valid(self, now: float) -> bool:
+        return now < self.issued + self.lifetime
+
+
+def parse(body: bytes, now: float) -> Token:
+    """The token in a token server's answer, issued at `now`. ValueError, a predicate, if there is none to be used."""
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise ValueError("is not JSON") from None
+    if not isinstance(document, dict):
+        raise ValueError("is no JSON object")
+    text = document.get("token") or document.get("access_token")
+    if not isinstance(text, str) or not _printable(text):
+        raise ValueError("holds no token that could be sent")
+    told = document.get("expires_in")
+    lifetime = _LIFETIME if isinstance(told, bool) or not isinstance(told, (int, float)) else float(told)
+    return Token(text, now, min(max(lifetime, _SHORTEST), _LONGEST))
+
+
+class Tokens:
+    """Closed by `aclose`. `refusals` are shared with whoever else shows the same logins; `clock` is monotonic."""
+
+    def __init__(
+        self, transport: Transport, limits: Limits, refusals: Refusals, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._transport = transport
+        self._limits = limits
+        self._refusals = refusals
+        self._clock = clock
+        self._held: dict[Grant, Token] = {}
+        self._flights: Flights[Grant, Token] = Flights("token")
+
+    async def aclose(self) -> None:
+        await self._flights.aclose()
+
+    async def get(self, grant: Grant) -> Token:
+        """A token for `grant`, from memory while it is fresh.
+
+        Raises Denied when its login was refused, now or within the last half minute; Nonsense; what the transport
+        raises, unless the token in memory is still good. May be cancelled: the request goes on for others.
+        """
+        held = self._held.get(grant)
+        if held is not None and held.fresh(self._clock()):
+            return held
+        if grant in self._refusals or (grant.login, grant.realm) in self._refusals:
+            raise Denied(f"{self._transport.name}: {origins.place(grant.realm)} has just refused our login")
+        try:
+            return await self._flights.join(grant, lambda: self._fetch(grant))
+        except (Unreachable, Throttled):
+            if held is not None and held.valid(self._clock()):
+                return held
+            raise
+
+    def drop(self, grant: Grant, token: Token) -> None:
+        """This token was refused: forget it, unless there is a newer one in its place already."""
+        if self._held.get(grant) is token:
+            del self._held[grant]
+
+    async def _fetch(self, grant: Grant) -> Token:
+        began = self._clock()
+        name, place = self._transport.name, origins.place(grant.realm)
+        try:
+            async with asyncio.timeout(self._limits.answer_timeout):
+                body = await self._ask(grant)
+        except TimeoutError:
+            raise Unreachable(f"{name}: {place} gave no token in time", code=Code.TIMEOUT) from None
+        try:
+            token = parse(body, began)
+        except ValueError as error:
+            raise Nonsense(f"{name}: the token answer of {place} {error}") from None
+        while len(self._held) >= _KEPT:
+            del self._held[next(iter(self._held))]
+        self._held[grant] = token
+        return token
+
+    async def _ask(self, grant: Grant) -> bytes:
+        query = {"scope": grant.scope} if grant.service is None else {"service": grant.service, "scope": grant.scope}
+        headers = {"Accept": "application/json"}
+        if grant.login is not None:
+            headers["Authorization"] = grant.login.basic()
+        # Redirects are not followed here: a password goes to the host that was checked and to no other.
+        request = Request("token", "GET", grant.realm.update_query(query), headers)
+        response = await self._transport.exchange(request)
+        if response.status == 200:
+            return await response.whole(self._limits.token_size)
+        await response.discard()
+        if grant.login is not None and response.status in (401, 403):
+            # 401 is about the login, 403 about this repository.
+            self._refusals.add((grant.login, grant.realm) if response.status == 401 else grant)
+        place, waiting = origins.place(grant.realm), response.value("Retry-After")
+        if response.status in (404, 410):
+            # That there is no such realm says nothing about what was asked of the registry.
+            raise Nonsense(f"{self._transport.name}: {place} answered {response.status} to a request for a token")
+        raise by_status(Failed(self._transport.name, place, response.status, waiting), Code.NAME_UNKNOWN)

@@ -1,0 +1,105 @@
+"""The program under test as its users run it: `mirror serve --config …` as a process, stopped by SIGTERM."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.origin import answers
+from tests.support.processes import Daemon
+from tests.support.sealed import Sealed
+
+PROJECT = Path(__file__).parents[2]
+_CONFIGURATION = """\
+server:
+  listen: 127.0.0.1:{port}
+admin:
+  listen: 127.0.0.1:{admin_port}
+storage:
+  root: {root}
+  max_size: 2GiB
+  min_free: 0%
+upstreams:
+  docker.io:
+    endpoints: ["{upstream}"]
+    tag_ttl: {tag_ttl}
+    not_found_ttl: 1h
+  {other}:
+    endpoints: ["{upstream}"]
+  {with_port}:
+    endpoints: ["{upstream}"]
+"""
+# What `tag_ttl` makes of a tag that was pulled in the same test run.
+FRESH, DUE = "1h", "0s"
+# Two more registries. Both are the same origin, in which they find what has one component, which docker.io cannot name.
+OTHER = "registry.test"
+WITH_PORT = "registry.test:5443"
+
+
+@dataclass(slots=True)
+class MirrorProcess:
+    """One cache directory and one pair of ports; the process over them may be stopped and started again."""
+
+    sealed: Sealed
+    upstream: str
+    port: int
+    admin_port: int
+    daemon: Daemon | None = None
+    tag_ttl: str = ""
+
+    @classmethod
+    def before(cls, sealed: Sealed, upstream: str) -> MirrorProcess:
+        return cls(sealed, upstream, sealed.free_port(), sealed.free_port())
+
+    @property
+    def host(self) -> str:
+        """`address:port`, as clients are configured with it."""
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def root(self) -> Path:
+        return self.sealed.home / "cache"
+
+    def start(self, tag_ttl: str = FRESH) -> Daemon:
+        """Start it and wait until it is ready. A tag is asked for again when it is older than `tag_ttl`."""
+        self.tag_ttl = tag_ttl
+        configuration = self.sealed.home / "mirror.yml"
+        configuration.write_text(
+            _CONFIGURATION.format(
+                port=self.port,
+                admin_port=self.admin_port,
+                root=self.root,
+                upstream=self.upstream,
+                tag_ttl=tag_ttl,
+                other=OTHER,
+                with_port=WITH_PORT,
+            )
+        )
+        command = [sys.executable, "-m", "mirror", "serve", "--config", str(configuration)]
+        self.daemon = self.sealed.start("mirror", command, {"PYTHONPATH": str(PROJECT)})
+        ready = f"http://127.0.0.1:{self.admin_port}/readyz"
+        self.daemon.wait_ready(lambda: self.sealed.call(lambda: answers(ready)))
+        return self.daemon
+
+    def with_tag_ttl(self, tag_ttl: str) -> None:
+        """Let it run with this `tag_ttl`, over the same cache; it is restarted if it ran with another."""
+        if self.daemon is None or self.tag_ttl != tag_ttl:
+            self.stop()
+            self.start(tag_ttl)
+
+    def stop(self) -> None:
+        """SIGTERM, as service managers do. Raises AssertionError unless it ends with 0."""
+        if self.daemon is None:
+            return
+        daemon, self.daemon = self.daemon, None
+        code = daemon.stop()
+        if code != 0:
+            raise AssertionError(f"mirror ended with {code} on SIGTERM:\n{daemon.tail()}")
+
+    def kill(self) -> None:
+        """SIGKILL, as the kernel does when memory runs out."""
+        if self.daemon is not None:
+            daemon, self.daemon = self.daemon, None
+            daemon.stop(signal.SIGKILL)

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from yarl import URL
+
+from mirror.errors import Nonsense
+from mirror.oci.digest import Digest
+from mirror.settings import Upstream
+from mirror.upstream import answers
+from mirror.upstream.answers import ManifestBody, ManifestHead, TagsPage
+from mirror.upstream.exchange import Request
+from tests.support.raw import RawUpstream, answer
+from tests.support.upstreams import transport
+
+DIGEST = Digest.of(b"{}")
+SHA512 = Digest.of(b"{}", "sha512")
+
+
+async def _head(*headers: str) -> ManifestHead:
+    async with (
+        RawUpstream([answer("200 OK", headers)]) as server,
+        transport(Upstream(endpoints=(server.url,))) as session,
+    ):
+        response = await session.exchange(Request("head_manifest", "HEAD", URL(server.url)))
+        response.close()
+        return answers.manifest_head(response)
+
+
+async def _tags(body: bytes, *headers: str) -> TagsPage:
+    script = [answer("200 OK", [f"Content-Length: {len(body)}", *headers], body)]
+    async with RawUpstream(script) as server, transport(Upstream(endpoints=(server.url,))) as session:
+        response = await session.exchange(Request("tags", "GET", URL(f"{server.url}/v2/a/b/tags/list?n=2")))
+        return await answers.tags_page("fake", response, 1000)
+
+
+async def test_a_head_tells_digest_type_and_size() -> None:
+    head = await _head(
+        f"Docker-Content-Digest: {DIGEST}", "Content-Type: application/vnd.oci.image.index.v1+json", "Content-Length: 2"
+    )
+    assert head == ManifestHead(DIGEST, "application/vnd.oci.image.index.v1+json", 2)
+
+
+async def test_a_head_may_tell_nothing() -> None:
+    assert await _head() == ManifestHead(None, None, None)
+
+
+@pytest.mark.parametrize("digest", [str(SHA512), f"sha384:{'a' * 96}", f"SHA256:{'a' * 64}", "canary", f"{DIGEST}, x"])
+async def test_only_a_digest_that_can_be_verified_is_believed_to_be_one(digest: str) -> None:
+    head = await _head(f"Docker-Content-Digest: {digest}")
+    assert head.digest == (SHA512 if digest == str(SHA512) else None)
+
+
+async def test_two_digests_are_none() -> None:
+    head = await _head(f"Docker-Content-Digest: {DIGEST}", f"Docker-Content-Digest: {SHA512}")
+    assert head.digest is None
+
+
+@pytest.mark.parametrize(
+    ("sent", "read"),
+    [
+        ("Application/JSON; charset=utf-8", "application/json"),
+        (
+            "application/vnd.docker.distribution.manifest.v2+json",
+            "application/vnd.docker.distribution.manifest.v2+json",
+        ),
+        ("text", None),
+        ("a/b/c", None),
+        ("text/pl\x01ain", None),
+        ("text/plain, text/html", None),
+        ("téxt/plain", None),
+    ],
+)
+async def test_a_media_type_is_bare_or_nothing(sent: str, read: str | None) -> None:
+    assert (await _head(f"Content-Type: {sent}")).media_type == read
+
+
+async def test_a_body_comes_with_what_was_said_of_it() -> None:
+    headers = ["Content-Length: 2", "Content-Type: application/json", f"Docker-Content-Digest: {SHA512}"]
+    script = [answer("200 OK", headers, b"{}")]
+    async with RawUpstream(script) as server, transport(Upstream(endpoints=(server.url,))) as session:
+        response = await session.exchange(Request("manifest", "GET", URL(server.url)))
+        assert await answers.manifest_body(response, 2) == ManifestBody(b"{}", "application/json", SHA512)
+
+
+@pytest.mark.parametrize(
+    ("document", "names"),
+    [
+        ({"name": "a/b", "tags": ["v1", "latest"]}, ("v1", "latest")),
+        ({"tags": []}, ()),
+        ({"tags": None}, ()),
+        ({}, ()),
+        ({"tags": ["ok", "", ".no", "a b", "a\r\nb", "x" * 129, 5, None, ["v"], {"a": 1}, "é"]}, ("ok",)),
+    ],
+)
+async def test_tags_are_what_can_be_one(document: object, names: tuple[str, ...]) -> None:
+    assert await _tags(json.dumps(document).encode()) == TagsPage(names, more=False)
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>", b"[]", b"null", b'{"tags": "v1"}', b'{"tags": {"v1": 1}}', b'{"tags": 1}', b"[" * 900]
+)
+async def test_what_is_no_list_of_tags_is_nonsense(body: bytes) -> None:
+    with pytest.raises(Nonsense, match=r"^fake: "):
+        await _tags(body)
+
+
+async def test_a_list_beyond_the_limit_is_nonsense() -> None:
+    with pytest.raises(Nonsense, match="more than 1000 bytes"):
+        await _tags(b'{"tags": [' + b" " * 1000 + b"]}")
+
+
+@pytest.mark.parametrize(
+    "link",
+    ['</v2/a/b/tags/list?last=v2&n=2>; rel="next"', "<?last=v2&n=2>;rel=next", "</v2/a/b/tags/list?next=x>; rel=next"],
+)
+async def test_a_link_to_the_next_page_says_that_there_is_more(link: str) -> None:
+    assert (await _tags(b'{"tags": ["v1"]}', f"Link: {link}")).more
+
+
+async def test_other_links_say_nothing() -> None:
+    assert not (await _tags(b"{}", 'Link: </v2/a/b/tags/list?n=2>; rel="prev"')).more
+
+
+@pytest.mark.parametrize(
+    "link",
+    ["<http://evil.test/v2/a/b/tags/list?n=2>", "<//evil.test/v2/a/b/tags/list?n=2>", "</v2/c/tags/list?n=2>", "<x"],
+)
+async def test_a_link_that_leads_elsewhere_is_nonsense(link: str) -> None:
+    with pytest.raises(Nonsense) as caught:
+        await _tags(b"{}", f"Link: {link}; rel=next")
+    assert "evil" not in str(caught.value)

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import pytest
+from yarl import URL
+
+from mirror.errors import Nonsense
+from mirror.upstream import redirects
+
+HERE = URL("https://registry.test/v2/a/blobs/x")
+
+
+def test_a_redirect_leads_to_its_location() -> None:
+    assert redirects.follow("fake", HERE, "https://cdn.test/o?s=1") == URL("https://cdn.test/o?s=1")
+    assert redirects.follow("fake", HERE, "/elsewhere") == URL("https://registry.test/elsewhere")
+
+
+def test_plain_http_may_lead_to_plain_http_and_to_https() -> None:
+    here = URL("http://registry.test/v2/a/blobs/x")
+    assert redirects.follow("fake", here, "http://cdn.test/").scheme == "http"
+    assert redirects.follow("fake", here, "https://cdn.test/").scheme == "https"
+
+
+@pytest.mark.parametrize(
+    ("location", "why"),
+    [
+        (None, "without an address"),
+        ("http://cdn.test/", "from https to http"),
+        ("ftp://cdn.test/", "neither http nor https"),
+        ("https://user:canary@cdn.test/", "holds a user or password"),
+        ("https://", "names no host"),
+    ],
+)
+def test_a_redirect_that_is_not_followed_says_why_and_who_sent_it(location: str | None, why: str) -> None:
+    with pytest.raises(Nonsense, match=why) as caught:
+        redirects.follow("fake", HERE, location)
+    assert str(caught.value).startswith("fake: registry.test sent a redirect")
+    assert "canary" not in str(caught.value)
+
+
+def test_every_redirecting_status_is_known() -> None:
+    assert {301, 302, 303, 307, 308} == redirects.STATUSES
