@@ -1,0 +1,1 @@
+"""The decisions: what is answered from the store, what is asked upstream, and by whom. Knows no HTTP server."""

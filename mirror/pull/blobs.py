@@ -1,0 +1,177 @@
+"""Blobs by digest: from memory, from the store, from a fetch under way, or from a new one. Asks before it shares.
+
+Bytes are shared by digest, but a repository has to prove that it has a digest before it is given what another one
+brought: by an answer of the upstream for that repository, with the credential that we have for it.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Self
+
+from mirror.errors import Absent, Code, StoreFailed
+from mirror.flights import Flights
+from mirror.oci.digest import Digest
+from mirror.outcome import Outcome
+from mirror.pull.content import Answer, FoundBlob
+from mirror.pull.fetches import Fetches, Reader
+from mirror.pull.memory import SMALL, Memory
+from mirror.pull.upstreams import Target
+from mirror.store.blobs import OpenBlob
+from mirror.store.catalog import Key
+from mirror.store.index import Member
+from mirror.store.store import Store
+
+_HIT = Answer(Outcome.HIT)
+
+
+class Whole:
+    """A stored blob as a `Readable`."""
+
+    def __init__(self, blob: OpenBlob) -> None:
+        self._blob: OpenBlob | None = blob
+        self.size: int | None = blob.size
+        self.descriptor = blob.descriptor
+
+    async def ready(self, offset: int) -> int:  # noqa: ARG002
+        return self.size or 0
+
+    def close(self) -> None:
+        if self._blob is not None:
+            self._blob.close()
+            self._blob = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Blobs:
+    """The blobs of all upstreams."""
+
+    def __init__(self, store: Store, fetches: Fetches, memory: Memory) -> None:
+        self._store = store
+        self._fetches = fetches
+        self._memory = memory
+        self._questions: Flights[tuple[str, str, Digest], int | None] = Flights("head-blob")
+
+    def recall(self, target: Target, digest: Digest) -> FoundBlob | None:
+        """The blob if it is in memory and this repository is known to have it. Never waits."""
+        name = str(digest)
+        body = self._memory.get(name)
+        if body is None or self._store.facts.member(target.name, target.repository, name) is None:
+            return None
+        self._store.used(name, time.time())
+        return FoundBlob(digest, len(body), body, _HIT)
+
+    async def find(self, target: Target, digest: Digest) -> FoundBlob:
+        """The blob, which may still be growing; its content is the receiver's to close.
+
+        Raises UpstreamError when neither we nor the upstream can give it, before a byte is promised. May be cancelled.
+        """
+        if self._proven(target, digest):
+            stored = await self._stored(digest)
+            if stored is not None:
+                return stored
+        elif await self._held(digest):
+            await self._ask(target, digest)
+            stored = await self._stored(digest)
+            if stored is not None:
+                return stored
+        self._refuse_absent(target, digest)
+        if self._fetched_for_another(target, digest) and not self._proven(target, digest):
+            await self._ask(target, digest)
+        return await self._follow(target, digest)
+
+    async def head(self, target: Target, digest: Digest) -> FoundBlob:
+        """What an answer to HEAD needs. Starts no fetch. Raises as `find`."""
+        if self._proven(target, digest):
+            stored = await self._store.blobs.open(digest)
+            if stored is not None:
+                stored.close()
+                return FoundBlob(digest, stored.size, None, _HIT)
+            fetch = self._fetches.find(target, digest)
+            if fetch is not None and fetch.total is not None:
+                return FoundBlob(digest, fetch.total, None, Answer(Outcome.JOINED))
+        self._refuse_absent(target, digest)
+        return FoundBlob(digest, await self._ask(target, digest), None, Answer(Outcome.MISS))
+
+    async def aclose(self) -> None:
+        await self._questions.aclose()
+
+    async def _follow(self, target: Target, digest: Digest) -> FoundBlob:
+        """Read along with a fetch. Small blobs are waited for, so that what is wrong with them is said in an answer."""
+        reader, joined = self._fetches.join(target, digest)
+        try:
+            await self._started(reader)
+        except Absent:
+            reader.close()
+            key = Key("absent", target.name, target.repository, str(digest))
+            self._store.facts.put_absent(key, target.upstream.policy.not_found_ttl)
+            raise
+        except BaseException:
+            reader.close()
+            raise
+        self._store.used(str(digest), time.time())
+        return FoundBlob(digest, reader.size, reader, Answer(Outcome.JOINED if joined else Outcome.MISS))
+
+    async def _started(self, reader: Reader) -> None:
+        await reader.begun()
+        if reader.size is not None and reader.size <= SMALL:
+            await reader.whole()
+        else:
+            await reader.ready(0)
+
+    async def _stored(self, digest: Digest) -> FoundBlob | None:
+        """The blob from the store; small ones are read, and kept in memory."""
+        try:
+            blob = await self._store.blobs.open(digest)
+        except StoreFailed:
+            return None  # the upstream may still have it
+        if blob is None:
+            return None
+        self._store.used(str(digest), time.time())
+        if blob.size > SMALL:
+            return FoundBlob(digest, blob.size, Whole(blob), _HIT)
+        with blob:
+            body = os.pread(blob.descriptor, blob.size + 1, 0)
+        if len(body) != blob.size:
+            return None
+        self._memory.put(str(digest), body)
+        return FoundBlob(digest, blob.size, body, _HIT)
+
+    async def _held(self, digest: Digest) -> bool:
+        """Whether the bytes are here, for whomever they were fetched."""
+        blob = await self._store.blobs.open(digest)
+        if blob is not None:
+            blob.close()
+        return blob is not None
+
+    def _proven(self, target: Target, digest: Digest) -> bool:
+        return self._store.facts.member(target.name, target.repository, str(digest)) is not None
+
+    def _fetched_for_another(self, target: Target, digest: Digest) -> bool:
+        fetch = self._fetches.find(target, digest)
+        return fetch is not None and fetch.target.repository != target.repository
+
+    async def _ask(self, target: Target, digest: Digest) -> int | None:
+        """Ask the upstream whether this repository has the blob, and note that it does; its size if that was said."""
+
+        async def asked() -> int | None:
+            key = Key("absent", target.name, target.repository, str(digest))
+            try:
+                size = await target.upstream.registry.head_blob(target.repository, digest)
+            except Absent:
+                self._store.facts.put_absent(key, target.upstream.policy.not_found_ttl)
+                raise
+            self._store.facts.prove(Member(target.name, target.repository, str(digest)))
+            return size
+
+        return await self._questions.join((target.name, target.repository, digest), asked)
+
+    def _refuse_absent(self, target: Target, digest: Digest) -> None:
+        if self._store.facts.absent(Key("absent", target.name, target.repository, str(digest))):
+            raise Absent("the upstream has no such blob", code=Code.BLOB_UNKNOWN)

@@ -1,0 +1,74 @@
+"""What a request is answered with. Values that the server reads, and the one interface to bytes on disk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from mirror.oci.digest import Digest
+from mirror.outcome import Outcome
+
+
+class Readable(Protocol):
+    """Bytes in a file, of which perhaps not all are there yet. Many readers share the descriptor, by position."""
+
+    @property
+    def size(self) -> int | None:
+        """The size of the whole, or None while nobody knows."""
+        ...
+
+    @property
+    def descriptor(self) -> int:
+        """Open until `close`; never to be moved with `lseek`."""
+        ...
+
+    async def ready(self, offset: int) -> int:
+        """How far bytes may be handed out: an end beyond `offset`, or `offset` itself at the end of the whole.
+
+        Waits for bytes that are still to come, and no longer than their fetch is given. Raises what the fetch ended
+        with. May be cancelled.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go. Harmless when repeated."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A manifest or, when `body` is None, what is known of one that is not held: enough for an answer to HEAD."""
+
+    digest: Digest
+    media_type: str
+    size: int
+    body: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How something was come by. `checked`: when the upstream last vouched for it; `warning`: why that is long ago.
+
+    `until`: when somebody has to be asked again, None for never. Both by the wall clock, in seconds.
+    """
+
+    outcome: Outcome
+    checked: float | None = None
+    warning: str | None = None
+    until: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FoundManifest:
+    manifest: Manifest
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class FoundBlob:
+    """A blob as bytes, or as something to read from that the receiver closes; for HEAD just its size."""
+
+    digest: Digest
+    size: int | None
+    content: bytes | Readable | None
+    answer: Answer

@@ -1,0 +1,67 @@
+"""Whether a tag may be answered without asking. Pure: what we know, the policy, the time; nothing else.
+
+By digest nobody is ever asked, because content cannot change; so this is about tags alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from fnmatch import fnmatchcase
+
+_SKEW = 60.0  # seconds that a record may lie in the future, before it counts as made by a wrong clock
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The operator's bounds, in seconds, and the tags that never move (shell patterns)."""
+
+    tag_ttl: float
+    stale_for: float
+    not_found_ttl: float
+    immutable_tags: tuple[str, ...] = ()
+
+    @property
+    def horizon(self) -> float:
+        """Seconds after its last check from which on a tag is no more answered without the upstream."""
+        return self.tag_ttl + self.stale_for
+
+    def immutable(self, tag: str) -> bool:
+        return any(fnmatchcase(tag, pattern) for pattern in self.immutable_tags)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """When a tag was last checked, and when that was last tried in vain (0: not since); wall clock, seconds."""
+
+    checked: float
+    failed: float = 0.0
+
+
+class Verdict(Enum):
+    FRESH = "answer without asking"
+    WAIT = "the last check failed just now: answer the old one, without asking again"
+    DUE = "ask; if that fails, answer the old one"
+    OVERDUE = "ask; if that fails, refuse"
+    UNKNOWN = "nothing is known: ask"
+
+
+def judge(known: Known | None, policy: Policy, tag: str, now: float) -> Verdict:
+    """What a request for `tag` at `now` means. A clock that was set back makes a tag due, never fresh for ever."""
+    if known is None:
+        return Verdict.UNKNOWN
+    if policy.immutable(tag):
+        return Verdict.FRESH
+    age = now - known.checked
+    if -_SKEW <= age < policy.tag_ttl:
+        return Verdict.FRESH
+    if age >= policy.horizon:
+        return Verdict.OVERDUE
+    if -_SKEW <= now - known.failed < policy.tag_ttl:
+        return Verdict.WAIT
+    return Verdict.DUE
+
+
+def fresh_until(known: Known, policy: Policy, tag: str) -> float | None:
+    """When a tag that is fresh now will have to be asked for, by the wall clock; None for never."""
+    return None if policy.immutable(tag) else known.checked + policy.tag_ttl

@@ -1,0 +1,97 @@
+"""Manifests by tag and by digest. By digest nobody is asked who need not be: the bytes prove themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mirror.errors import Absent, Code
+from mirror.flights import Flights
+from mirror.oci.digest import Digest
+from mirror.oci.media_types import bare
+from mirror.outcome import Outcome
+from mirror.pull.content import Answer, FoundManifest, Manifest
+from mirror.pull.shelf import Shelf
+from mirror.pull.tags import TagQuestion, Tags
+from mirror.pull.upstreams import Target
+from mirror.store.catalog import Key
+from mirror.store.facts import Facts
+
+_HIT = Answer(Outcome.HIT)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a client asks of a repository: a tag, or a digest; with a body (GET) or without (HEAD)."""
+
+    target: Target
+    reference: str | Digest
+    accept: Sequence[str] = ()
+    body: bool = True
+
+
+class Manifests:
+    """The manifests of all upstreams."""
+
+    def __init__(self, shelf: Shelf, tags: Tags, facts: Facts) -> None:
+        self._shelf = shelf
+        self._tags = tags
+        self._facts = facts
+        self._flights: Flights[tuple[str, str, Digest, bool], FoundManifest] = Flights("manifest")
+
+    def recall(self, question: Question) -> FoundManifest | None:
+        """The answer, if it is in memory and nobody has to be asked. Never waits."""
+        if isinstance(question.reference, str):
+            return self._tags.recall(_of_tag(question, question.reference))
+        manifest = self._shelf.recall(question.target, str(question.reference))
+        return None if manifest is None else FoundManifest(manifest, _HIT)
+
+    async def find(self, question: Question) -> FoundManifest:
+        """The manifest. Raises UpstreamError when neither we nor the upstream can give it. May be cancelled."""
+        if isinstance(question.reference, str):
+            return await self._tags.find(_of_tag(question, question.reference))
+        return await self._by_digest(question, question.reference)
+
+    async def aclose(self) -> None:
+        await self._flights.aclose()
+        await self._tags.aclose()
+
+    async def _by_digest(self, question: Question, digest: Digest) -> FoundManifest:
+        target = question.target
+        manifest = await self._shelf.find(target, digest)
+        if manifest is not None:
+            return FoundManifest(manifest, _HIT)
+        key = Key("absent", target.name, target.repository, str(digest))
+        if self._facts.absent(key):
+            raise Absent("the upstream has no such manifest", code=Code.MANIFEST_UNKNOWN)
+        try:
+            return await self._flights.join(
+                (target.name, target.repository, digest, question.body),
+                lambda: self._ask(target, digest, question.body),
+            )
+        except Absent:
+            self._facts.put_absent(key, target.upstream.policy.not_found_ttl)
+            raise
+
+    async def _ask(self, target: Target, digest: Digest, body: bool) -> FoundManifest:
+        registry = target.upstream.registry
+        held = await self._shelf.holds(digest)
+        if held or not body:
+            head = await registry.head_manifest(target.repository, str(digest))
+            if held:
+                manifest = await self._shelf.adopt(target, digest, head.media_type)
+                if manifest is not None:
+                    return self._stored(target, manifest, Outcome.REVALIDATED)
+            elif head.size is not None and head.media_type:
+                known = Manifest(digest, bare(head.media_type), head.size, None)
+                return FoundManifest(known, Answer(Outcome.MISS))
+        got = await registry.manifest(target.repository, str(digest))
+        return self._stored(target, await self._shelf.put(target, got, digest), Outcome.MISS)
+
+    def _stored(self, target: Target, manifest: Manifest, outcome: Outcome) -> FoundManifest:
+        self._tags.stored(target, manifest.digest)
+        return FoundManifest(manifest, Answer(outcome))
+
+
+def _of_tag(question: Question, tag: str) -> TagQuestion:
+    return TagQuestion(question.target, tag, question.accept, question.body)

@@ -1,0 +1,43 @@
+"""The pull as a whole: its parts put together, and ended in order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mirror.pull.blobs import Blobs
+from mirror.pull.fetches import Bounds, Fetches
+from mirror.pull.manifests import Manifests
+from mirror.pull.memory import Memory
+from mirror.pull.shelf import Shelf
+from mirror.pull.tag_lists import TagLists
+from mirror.pull.tags import Tags
+from mirror.pull.upstreams import Upstreams
+from mirror.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """In bytes: `memory` for small content, `manifest` beyond which nothing is a manifest."""
+
+    memory: int
+    manifest: int
+
+
+class Pulls:
+    """What the server asks. Neither the store nor the upstreams are its own; whoever made them closes them."""
+
+    def __init__(self, upstreams: Upstreams, store: Store, bounds: Bounds, sizes: Sizes) -> None:
+        memory = Memory(sizes.memory)
+        shelf = Shelf(store, memory, sizes.manifest)
+        self.upstreams = upstreams
+        self.fetches = Fetches(store, bounds)
+        self.manifests = Manifests(shelf, Tags(shelf, store.facts), store.facts)
+        self.blobs = Blobs(store, self.fetches, memory)
+        self.tag_lists = TagLists(store.facts)
+
+    async def aclose(self) -> None:
+        """End every call and every fetch under way; what fetches have got stays, and is gone on with."""
+        await self.manifests.aclose()
+        await self.tag_lists.aclose()
+        await self.blobs.aclose()
+        await self.fetches.aclose()

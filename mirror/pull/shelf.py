@@ -1,0 +1,133 @@
+"""Manifests that we hold: found by repository and digest, put there once verified. Asks nobody.
+
+Most manifests are stored under the digest they are asked for by. A schema 1 manifest is not: its digest leaves the
+signatures out, so its bytes lie under a digest of their own, which the proof of membership tells.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+
+from mirror.errors import Malformed, Nonsense, StoreError, StoreFailed
+from mirror.oci.digest import Digest
+from mirror.oci.manifest import Kind, classify
+from mirror.oci.schema1 import schema1_payload
+from mirror.pull.content import Manifest
+from mirror.pull.memory import SMALL, Memory
+from mirror.pull.upstreams import Target
+from mirror.store.index import Member
+from mirror.store.store import Store
+from mirror.upstream.answers import ManifestBody
+
+_log = logging.getLogger(__name__)
+
+
+class Shelf:
+    """The manifests of all upstreams."""
+
+    def __init__(self, store: Store, memory: Memory, largest: int) -> None:
+        """`largest`: bytes beyond which nothing is a manifest."""
+        self._store = store
+        self._memory = memory
+        self._largest = largest
+
+    def recall(self, target: Target, digest: str) -> Manifest | None:
+        """The manifest, if it is in memory and this repository is known to have it. Never waits."""
+        member = self._store.facts.member(target.name, target.repository, digest)
+        if member is None or member.media_type is None:
+            return None
+        content = member.content or digest
+        body = self._memory.get(content)
+        if body is None:
+            return None
+        self._store.used(content, time.time())
+        return Manifest(Digest.parse(digest), member.media_type, len(body), body)
+
+    async def find(self, target: Target, digest: Digest) -> Manifest | None:
+        """The manifest, if it is held and this repository is known to have it."""
+        name = str(digest)
+        member = self._store.facts.member(target.name, target.repository, name)
+        if member is None or member.media_type is None:
+            return None
+        content = member.content or name
+        body = await self._read(Digest.parse(content))
+        if body is None:
+            return None
+        self._store.used(content, time.time())
+        return Manifest(digest, member.media_type, len(body), body)
+
+    async def holds(self, digest: Digest) -> bool:
+        """Whether the bytes are here, for whichever repository."""
+        return await self._read(digest) is not None
+
+    async def adopt(self, target: Target, digest: Digest, content_type: str | None) -> Manifest | None:
+        """What is held, for a repository that the upstream has just said has it too; None if that cannot be."""
+        body = await self._read(digest)
+        if body is None:
+            return None
+        try:
+            return await self._keep(target, digest, body, content_type)
+        except Malformed as error:
+            raise Nonsense(f"{target.name} has under that digest {error}") from error
+
+    async def put(self, target: Target, got: ManifestBody, asked: Digest | None) -> Manifest:
+        """Verify what the upstream has sent, keep it, and know that this repository has it.
+
+        Verified is: the digest asked for, or else the one announced, or else none but its own. Raises Nonsense when the
+        bytes are not what they should be. A disk that will not keep them is no reason not to hand them out.
+        """
+        try:
+            return await self._keep(target, asked or got.digest, got.body, got.content_type)
+        except Malformed as error:
+            raise Nonsense(f"{target.name} sent {error}") from error
+
+    async def _keep(self, target: Target, digest: Digest | None, body: bytes, content_type: str | None) -> Manifest:
+        read = classify(body, content_type)
+        content = digest if digest is not None and digest.verifies(body) else Digest.of(body)
+        if digest is None:
+            digest = content
+        elif digest != content and not (read.kind is Kind.SCHEMA1 and digest.verifies(schema1_payload(body) or b"")):
+            raise Nonsense(f"{target.name} sent another manifest than the one that its digest names")
+        self._memory.put(str(content), body)
+        await self._store_bytes(content, body)
+        stored_as = None if content == digest else str(content)
+        self._store.facts.prove(Member(target.name, target.repository, str(digest), read.media_type, stored_as))
+        known = self._store.facts.member(target.name, target.repository, str(digest))
+        media_type = read.media_type if known is None or known.media_type is None else known.media_type
+        return Manifest(digest, media_type, len(body), body)
+
+    async def _store_bytes(self, content: Digest, body: bytes) -> None:
+        try:
+            held = await self._store.blobs.open(content)
+            if held is not None:
+                held.close()
+            else:
+                await self._store.put(content, body)
+        except StoreError as error:
+            _log.error("a verified manifest could not be kept: %s", error)
+
+    async def _read(self, content: Digest) -> bytes | None:
+        name = str(content)
+        body = self._memory.get(name)
+        if body is not None:
+            return body
+        try:
+            blob = await self._store.blobs.open(content)
+        except StoreFailed:
+            return None
+        if blob is None:
+            return None
+        with blob:
+            if blob.size > self._largest:
+                return None
+            if blob.size <= SMALL:
+                body = os.pread(blob.descriptor, blob.size + 1, 0)
+            else:
+                body = await asyncio.to_thread(os.pread, blob.descriptor, blob.size + 1, 0)
+        if len(body) != blob.size:
+            return None
+        self._memory.put(name, body)
+        return body

@@ -1,0 +1,95 @@
+"""Who asked, and what became of it: the client's address behind trusted proxies, and the line for the access log."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+from collections.abc import Callable, Sequence
+from ipaddress import IPv4Network, IPv6Network, ip_address
+
+from aiohttp import web
+
+from mirror.log import AccessRecord
+from mirror.metrics import Tally
+from mirror.server.exchange import Exchange
+
+_HOPS = 16  # addresses in X-Forwarded-For that are looked at
+
+
+class RequestIds:
+    """Short and different: a prefix for the process, and a number."""
+
+    def __init__(self) -> None:
+        self._prefix = os.urandom(4).hex()
+        self._numbers = itertools.count(1)
+
+    def next(self) -> str:
+        return f"{self._prefix}-{next(self._numbers):x}"
+
+
+class Clients:
+    """The addresses of clients. A header is believed only from a proxy that the operator trusts."""
+
+    def __init__(self, trusted: Sequence[IPv4Network | IPv6Network]) -> None:
+        self._trusted = tuple(trusted)
+
+    def address(self, request: web.BaseRequest) -> str:
+        """The peer, or, behind trusted proxies, the nearest address that is none of them."""
+        peer = request.remote or "-"
+        if not self._trusted or not self._trusts(peer):
+            return peer
+        forwarded = ",".join(request.headers.getall("X-Forwarded-For", ())).split(",")
+        for hop in reversed(forwarded[-_HOPS:]):
+            candidate = hop.strip()
+            try:
+                ip_address(candidate)
+            except ValueError:
+                break
+            peer = candidate
+            if not self._trusts(peer):
+                break
+        return peer
+
+    def _trusts(self, address: str) -> bool:
+        try:
+            parsed = ip_address(address)
+        except ValueError:
+            return False
+        return any(parsed in network for network in self._trusted)
+
+
+class Access:
+    """Counts every answer, and notes it for the log if there is one."""
+
+    def __init__(self, tally: Tally, note: Callable[[AccessRecord], None] | None, clients: Clients) -> None:
+        self._tally = tally
+        self._note = note
+        self._clients = clients
+
+    def answered(self, exchange: Exchange, status: int, seconds: float) -> None:
+        """An exchange is over. Microseconds: it stands on the hot path."""
+        upstream, outcome = exchange.upstream, exchange.outcome
+        self._tally.add(upstream or "", exchange.kind, outcome, exchange.sent)
+        if self._note is None:
+            return
+        request = exchange.request
+        self._note(
+            AccessRecord(
+                time.time(),
+                exchange.request_id,
+                self._clients.address(request),
+                request.method,
+                request.raw_path.partition("?")[0],
+                status,
+                outcome,
+                upstream,
+                exchange.kind,
+                exchange.repository,
+                exchange.reference,
+                exchange.sent,
+                seconds,
+                exchange.reason,
+                request.headers.get("User-Agent", ""),
+            )
+        )

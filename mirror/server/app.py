@@ -1,0 +1,205 @@
+"""The composition root: makes everything, in the reverse of the order of its end. Knows all rings, decides nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+
+import structlog
+
+from mirror import __version__
+from mirror.access_lines import open_access_log
+from mirror.admin.app import admin_app
+from mirror.errors import DigestMismatch, SizeMismatch
+from mirror.log import AccessLog
+from mirror.log_stream import LogStream
+from mirror.metrics import Levels, Metrics
+from mirror.notify import Notifier
+from mirror.pull.fetch import Fetch
+from mirror.pull.fetches import Bounds
+from mirror.pull.freshness import Policy
+from mirror.pull.pulls import Pulls, Sizes
+from mirror.pull.upstreams import Upstream, Upstreams
+from mirror.server.access import Access, Clients
+from mirror.server.dispatch import Dispatch
+from mirror.server.handlers import Handlers
+from mirror.server.hot import HotAnswers
+from mirror.server.listening import Listeners, listen_admin, tls_context
+from mirror.server.protocol import RegistryServer
+from mirror.settings import Settings
+from mirror.store.eviction import Room
+from mirror.store.store import Store
+from mirror.tasks import end, spawn
+from mirror.upstream.exchange import Exchange
+from mirror.upstream.registry import Registry
+from mirror.upstream.transport import Transport
+
+_log = structlog.get_logger(__name__)
+
+
+async def serve(settings: Settings, started: Callable[[Mirror], None] | None = None) -> None:
+    """Serve until SIGTERM or SIGINT; a second one ends it at once. `started` is called when requests are answered.
+
+    Raises MirrorError when it cannot begin: a directory in use, an address taken, a file that cannot be read.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, _stop, stop)
+    notifier = Notifier(os.environ)
+    async with Mirror(settings) as mirror:
+        mirror.announce()
+        notifier.ready()
+        alive = spawn(notifier.keep_alive(), "watchdog")
+        if started is not None:
+            started(mirror)
+        await stop.wait()
+        _log.info("stopping: no new requests; running ones may finish", grace=settings.server.shutdown_grace)
+        notifier.stopping(settings.server.shutdown_grace)
+        await end(alive)
+    _log.info("stopped")
+
+
+def _stop(stop: asyncio.Event) -> None:
+    if stop.is_set():
+        sys.stderr.flush()
+        os._exit(130)
+    stop.set()
+
+
+class Mirror:
+    """A running mirror. Entering it makes it answer; leaving it ends it within the grace period."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.metrics = Metrics(__version__)
+        self._stack = AsyncExitStack()
+        self._unready: str | None = "starting"
+        self.listeners: Listeners
+        self.store: Store
+        self.pulls: Pulls
+
+    async def __aenter__(self) -> Mirror:
+        try:
+            await self._begin()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        self._unready = None
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._unready = "stopping"
+        await self._stack.aclose()
+
+    def announce(self) -> None:
+        """Say what is served, where the cache lies, and what to write into Docker's configuration."""
+        settings = self.settings
+        scheme = "http" if settings.server.tls.certificate is None else "https"
+        urls = [f"{scheme}://{address}" for address in self.listeners.bound]
+        _log.info(
+            "serving",
+            version=__version__,
+            registries=", ".join(sorted(upstream.name for upstream in self.pulls.upstreams)),
+            at=", ".join(urls),
+            cache=str(settings.storage.root.resolve()),
+            cached_bytes=self.store.size,
+        )
+        _log.info(f"for Docker, in /etc/docker/daemon.json: {json.dumps({'registry-mirrors': urls[:1]})}")
+
+    async def _begin(self) -> None:
+        settings, stack = self.settings, self._stack
+        tls = tls_context(settings.server.tls)
+        access_log = open_access_log(settings.log, LogStream(sys.stderr.fileno()))
+        if access_log is not None:
+            writing = spawn(access_log.run(), "access-log")
+            stack.push_async_callback(end, writing)
+            stack.push_async_callback(access_log.aclose)
+        self.store = await self._open_store()
+        stack.push_async_callback(self.store.aclose)
+        self.pulls = await self._make_pulls()
+        stack.push_async_callback(self.pulls.aclose)
+        self.pulls.fetches.on_end = self._fetch_ended
+        server = self._serve(access_log)
+        runner = await listen_admin(admin_app(self.metrics, lambda: self._unready), settings.admin.listen)
+        stack.push_async_callback(runner.cleanup)
+        stack.push_async_callback(self.listeners.drain, settings.server.shutdown_grace)
+        await self.listeners.open(settings.server.listen, tls)
+        self._watch(server)
+
+    async def _open_store(self) -> Store:
+        storage = self.settings.storage
+        return await Store.open(
+            storage.root,
+            Room(storage.max_size.of, storage.min_free.of),
+            durable=storage.durability == "safe",
+            on_corrupt=lambda _: self.metrics.corrupt("store"),
+        )
+
+    async def _make_pulls(self) -> Pulls:
+        settings = self.settings
+        limits = settings.limits
+        upstreams = []
+        for name, upstream in settings.resolved_upstreams().items():
+            transport = Transport(name, upstream, limits, self._exchanged)
+            registry = Registry(name, upstream, limits, transport)
+            self._stack.push_async_callback(registry.aclose)
+            policy = Policy(
+                upstream.tag_ttl, upstream.stale_for, upstream.not_found_ttl, tuple(upstream.immutable_tags)
+            )
+            upstreams.append(Upstream(name, registry, policy, tuple(upstream.allow), tuple(upstream.deny)))
+        aliases = settings.aliases()
+        table = Upstreams(upstreams, aliases, settings.hosts(), aliases[settings.default_upstream])
+        bounds = Bounds(limits.fetches_per_upstream, limits.fetch_wait, limits.resumes)
+        return Pulls(table, self.store, bounds, Sizes(limits.memory_cache, limits.manifest_size))
+
+    def _serve(self, access_log: AccessLog | None) -> RegistryServer:
+        settings = self.settings
+        note = None if access_log is None else access_log.note
+        access = Access(self.metrics.requests, note, Clients(settings.server.trusted_proxies))
+        hot = HotAnswers(by_host=bool(settings.hosts()), used=self.store.used)
+        dispatch = Dispatch(Handlers(self.pulls, settings.limits.client_stall), hot, access)
+        server = RegistryServer(dispatch, settings.limits.connections, settings.limits.keepalive)
+        self.listeners = Listeners(server, dispatch)
+        return server
+
+    def _watch(self, server: RegistryServer) -> None:
+        store, fetches = self.store, self.pulls.fetches
+        self.metrics.watch(
+            Levels(
+                cache_bytes=lambda: store.size,
+                cache_limit_bytes=lambda: store.limit,
+                evicted_bytes=lambda: store.evicted,
+                facts_lost=lambda: store.facts_lost,
+                fills=lambda: fetches.began,
+                fills_in_flight=lambda: len(fetches),
+                fill_joins=lambda: fetches.joined,
+                connections=lambda: len(server.connections),
+            )
+        )
+
+    def _exchanged(self, exchange: Exchange) -> None:
+        code = exchange.failure or str(exchange.status)
+        self.metrics.exchange(exchange.upstream, exchange.operation, code, exchange.seconds, exchange.bytes)
+        _log.debug(
+            "asked upstream",
+            upstream=exchange.upstream,
+            operation=exchange.operation,
+            method=exchange.method,
+            endpoint=exchange.endpoint_host,
+            status=exchange.status,
+            seconds=round(exchange.seconds, 3),
+            bytes=exchange.bytes,
+            failure=exchange.failure,
+        )
+
+    def _fetch_ended(self, fetch: Fetch) -> None:
+        failure = fetch.failure
+        if isinstance(failure, (DigestMismatch, SizeMismatch)):
+            self.metrics.corrupt("upstream")
+            _log.error("an upstream sent a blob that is not what its digest names", digest=str(fetch.digest))

@@ -1,0 +1,101 @@
+"""Answers given before that still hold, found by the request's own target: the whole hot path of small content.
+
+An answer is kept only while nobody has to be asked for it again: by digest always, by tag while it is fresh. What it
+looks like on the wire is made once. Knows neither registries nor freshness: whoever answers says what lasts, and how
+long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from time import time
+
+from aiohttp import HttpVersion11, web
+from cachetools import LRUCache
+
+from mirror.oci.media_types import accepts
+from mirror.outcome import Outcome
+from mirror.server.exchange import Exchange, Lasting
+from mirror.server.prepared import LARGEST, PreparedResponse, head_of
+
+_CAPACITY = 16 * 1024**2  # bytes: of bodies that the pull's own memory may have forgotten meanwhile, and of the rest
+_OVERHEAD = 2000  # bytes that an answer takes beside its body
+_ACCEPTS_KEPT = 16
+_CONDITIONAL = ("Range", "If-None-Match")
+_EACH_TIME = frozenset({"x-request-id", "age", "date", "connection", "content-length"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    head: bytes  # up to the headers that differ from one answer to the next
+    lasting: Lasting
+    kind: str  # and the rest of what the log says of the request that it was made for
+    upstream: str | None
+    repository: str | None
+    reference: str | None
+    accepted: dict[tuple[str, ...], bool] = field(default_factory=dict)  # by `Accept` lines
+
+
+class HotAnswers:
+    """`by_host`: whether the `Host` header has a say in what a target means. `used` hears of each digest given."""
+
+    def __init__(self, by_host: bool, used: Callable[[str, float], None]) -> None:
+        self._by_host = by_host
+        self._used = used
+        self._answers: LRUCache[tuple[str, str], _Answer] = LRUCache(
+            _CAPACITY, getsizeof=lambda answer: len(answer.lasting.body) + _OVERHEAD
+        )
+
+    def find(self, request: web.BaseRequest, exchange: Exchange) -> PreparedResponse | None:
+        """The answer to this GET or HEAD, if it was given before and still holds. Never waits."""
+        key = self._key(request)
+        answer = self._answers.get(key)
+        if answer is None or request.version != HttpVersion11:
+            return None
+        now = time()
+        lasting = answer.lasting
+        if lasting.until is not None and now >= lasting.until:
+            del self._answers[key]
+            return None
+        headers = request.headers
+        if _CONDITIONAL[0] in headers or _CONDITIONAL[1] in headers or not _takes(request, answer):
+            return None
+        self._used(lasting.digest, now)
+        exchange.kind, exchange.upstream, exchange.outcome = answer.kind, answer.upstream, Outcome.HIT
+        exchange.repository, exchange.reference = answer.repository, answer.reference
+        age = None if lasting.checked is None else max(int(now - lasting.checked), 0)
+        if request.method == "HEAD":
+            return PreparedResponse(request, answer.head, b"", exchange.request_id, age)
+        exchange.sent = len(lasting.body)
+        return PreparedResponse(request, answer.head, lasting.body, exchange.request_id, age)
+
+    def offer(self, exchange: Exchange, response: web.StreamResponse) -> None:
+        """Keep what this exchange was answered with, if it lasts, for whoever asks the same."""
+        lasting = exchange.lasting
+        if lasting is not None and len(lasting.body) <= LARGEST:
+            head = head_of(response.headers, _EACH_TIME, len(lasting.body))
+            self._answers[self._key(exchange.request)] = _Answer(
+                head, lasting, exchange.kind, exchange.upstream, exchange.repository, exchange.reference
+            )
+
+    def clear(self) -> None:
+        """Forget all of them."""
+        self._answers.clear()
+
+    def _key(self, request: web.BaseRequest) -> tuple[str, str]:
+        return request.raw_path, request.headers.get("Host", "") if self._by_host else ""
+
+
+def _takes(request: web.BaseRequest, answer: _Answer) -> bool:
+    """Whether the client takes the type of this manifest."""
+    media_type = answer.lasting.media_type
+    if media_type is None:
+        return True
+    lines = tuple(request.headers.getall("Accept", ()))
+    taken = answer.accepted.get(lines)
+    if taken is None:
+        taken = accepts(lines, media_type)
+        if len(answer.accepted) < _ACCEPTS_KEPT:
+            answer.accepted[lines] = taken
+    return taken

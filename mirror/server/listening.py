@@ -1,0 +1,95 @@
+"""Sockets that are listened on, and their orderly end: no new requests, the running ones finish within a time."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Sequence
+
+from aiohttp import web
+
+from mirror.addresses import ListenAddress
+from mirror.errors import ConfigurationError, MirrorError
+from mirror.server.dispatch import Dispatch
+from mirror.server.protocol import RegistryServer
+from mirror.settings import TLS
+
+_BACKLOG = 1024  # connections that the kernel keeps for us; a whole cluster may come at once
+_LAST = 0.5  # seconds that connections are given to end once their requests have been cancelled
+_LOOK = 0.02  # seconds between two looks at how many requests are still running
+
+
+class Listeners:
+    """Where the registry is served. Made by `open`, ended by `drain`."""
+
+    def __init__(self, server: RegistryServer, dispatch: Dispatch) -> None:
+        self._server = server
+        self._dispatch = dispatch
+        self._open: list[asyncio.Server] = []
+
+    async def open(self, addresses: Sequence[ListenAddress], tls: ssl.SSLContext | None) -> None:
+        """Listen on all of them. Raises MirrorError that names the address when one cannot be had."""
+        loop = asyncio.get_running_loop()
+        for address in addresses:
+            try:
+                server = await loop.create_server(
+                    self._server, address.host or None, address.port, ssl=tls, backlog=_BACKLOG, reuse_address=True
+                )
+            except OSError as error:
+                self.close()
+                raise MirrorError(f"cannot listen on {address}: {error.strerror or error}") from error
+            self._open.append(server)
+
+    @property
+    def bound(self) -> list[ListenAddress]:
+        """Where it is listened on, with the port that the kernel chose where it was to choose one."""
+        names = [socket.getsockname()[:2] for server in self._open for socket in server.sockets]
+        return [ListenAddress(host, port) for host, port in names]
+
+    def close(self) -> None:
+        """Take no more connections."""
+        while self._open:
+            self._open.pop().close()
+
+    async def drain(self, grace: float) -> None:
+        """Take no more connections and no more requests; give the running ones `grace` seconds, then break them off."""
+        self.close()
+        await asyncio.sleep(0)
+        self._server.pre_shutdown()
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + grace
+        while self._dispatch.active and loop.time() < deadline:  # noqa: ASYNC110  # an event would cost the hot path
+            await asyncio.sleep(_LOOK)
+        await self._server.shutdown(_LAST)
+
+
+def tls_context(tls: TLS) -> ssl.SSLContext | None:
+    """What the registry speaks, or None for plain HTTP. Raises ConfigurationError when a file cannot be used."""
+    if tls.certificate is None or tls.key is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(tls.certificate, tls.key)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigurationError([f"server.tls: certificate or key cannot be used: {error}"]) from error
+    if tls.client_ca is not None:
+        try:
+            context.load_verify_locations(tls.client_ca)
+        except (OSError, ssl.SSLError) as error:
+            raise ConfigurationError([f"server.tls.client_ca: cannot be used: {error}"]) from error
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+async def listen_admin(app: web.Application, addresses: Sequence[ListenAddress]) -> web.AppRunner:
+    """The operator's listener; its caller awaits `cleanup`. Raises MirrorError when an address cannot be had."""
+    runner = web.AppRunner(app, access_log=None, keepalive_timeout=30, shutdown_timeout=_LAST)
+    await runner.setup()
+    for address in addresses:
+        try:
+            await web.TCPSite(runner, address.host or None, address.port, backlog=_BACKLOG).start()
+        except OSError as error:
+            await runner.cleanup()
+            raise MirrorError(f"cannot listen on {address}: {error.strerror or error}") from error
+    return runner
