@@ -1,0 +1,82 @@
+# What people do with this project; `make help` lists it. Works from a fresh clone with Python and make alone.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+ARGS ?=
+ROUNDS ?= 20
+IMAGE ?= mirror:latest
+
+VENV := .venv
+PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --no-input install --quiet
+PYTEST := $(VENV)/bin/python -m pytest
+SOURCES := mirror tests bench
+
+# The stamps bear the version of Python: asking for another one makes the environment anew.
+VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2> /dev/null)
+RUNTIME := $(VENV)/runtime-$(VERSION).stamp
+TEST := $(VENV)/test-$(VERSION).stamp
+
+.PHONY: serve test lint types bench soak image help packages
+
+serve: $(RUNTIME) ## Run the mirror on 127.0.0.1:5000 (ARGS="--config mirror.yml" for more)
+	@exec $(VENV)/bin/mirror serve $(ARGS)
+
+test: packages lint types ## Check everything: style, types, and all tests with real clients (ARGS="-k tags" for some)
+	@if [[ $$(id -u) == 0 ]]; then \
+	  $(PYTEST) $(ARGS); \
+	else \
+	  $(PYTEST) --ignore=tests/clients $(ARGS); \
+	  echo 'Container daemons need root: the rest of the tests runs under sudo.'; \
+	  sudo env PYTHONDONTWRITEBYTECODE=1 $(PYTEST) -p no:cacheprovider tests/clients $(ARGS); \
+	fi
+
+lint: $(TEST) ## Check how the code is written
+	@$(VENV)/bin/ruff check --quiet $(SOURCES)
+	@$(VENV)/bin/ruff format --quiet --check $(SOURCES)
+
+types: $(TEST) ## Check the types, strictly
+	@$(VENV)/bin/mypy --no-error-summary
+
+bench: $(TEST) ## Measure speed against peers, on this machine
+	@$(VENV)/bin/python bench/run.py $(ARGS)
+
+soak: packages $(TEST) ## Repeat the tests of faults, random input and real clients (ROUNDS=20)
+	@for round in $$(seq $(ROUNDS)); do \
+	  echo "round $$round of $(ROUNDS)"; \
+	  $(PYTEST) -q --hypothesis-seed=$$RANDOM tests/integration tests/faults tests/fuzz tests/clients $(ARGS); \
+	done
+
+image: ## Build the container image with docker, podman or buildah (IMAGE=mirror:latest)
+	@if docker info > /dev/null 2>&1; then engine=docker; \
+	elif command -v podman > /dev/null; then engine=podman; \
+	elif command -v buildah > /dev/null; then engine=buildah; \
+	else echo 'make image needs docker, podman or buildah.' >&2; exit 1; fi; \
+	$$engine build --file deploy/Containerfile --tag $(IMAGE) $(ARGS) .
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+packages:
+	@tests/install-packages
+
+$(RUNTIME): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2> /dev/null || { \
+	  echo 'This needs Python 3.11, 3.12 or 3.13; $(PYTHON) is $(or $(VERSION),not there). Say make PYTHON=/path/to/python3.' >&2; \
+	  exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2> /dev/null || { \
+	  echo '$(PYTHON) cannot make virtual environments; on Debian, install python3-venv.' >&2; \
+	  exit 1; }
+	@if [[ $$($(VENV)/bin/python -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2> /dev/null) != $(VERSION) ]]; then \
+	  $(PYTHON) -m venv --clear $(VENV); \
+	fi
+	@$(PIP) --require-hashes --requirement requirements.lock
+	@$(PIP) --no-deps --editable .
+	@touch $@
+
+$(TEST): $(RUNTIME) requirements-dev.lock
+	@$(PIP) --require-hashes --requirement requirements-dev.lock
+	@touch $@
