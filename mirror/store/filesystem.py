@@ -78,7 +78,7 @@ class Filesystem:
         never get here with the same name, because the ingest is locked.
         """
         try:
-            os.link(name, final, src_dir_fd=parent, dst_dir_fd=final_parent, follow_symlinks=False)
+            self.link(name, parent, final, final_parent)
         except FileExistsError:
             return False
         except OSError as error:
@@ -88,6 +88,9 @@ class Filesystem:
                 return False
             os.rename(name, final, src_dir_fd=parent, dst_dir_fd=final_parent)
         return True
+
+    def link(self, name: str, parent: int, second: str, second_parent: int) -> None:
+        os.link(name, second, src_dir_fd=parent, dst_dir_fd=second_parent, follow_symlinks=False)
 
     def move(self, name: str, parent: int, target: str, target_parent: int) -> None:
         os.rename(name, target, src_dir_fd=parent, dst_dir_fd=target_parent)

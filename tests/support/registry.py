@@ -37,9 +37,10 @@ class FakeRegistry:
         self.chunked = False  # blobs come without Content-Length
         self.login: BasicLogin | BearerLogin | None = None
         self.realm = ""
-        self._host, self._cdn_host, self._tls = host, cdn_host or host, tls
+        self.cdn_name = cdn_host or host  # the host in redirects, which may be a name for the second origin's address
+        self._host, self._tls = host, tls
         self._main = Listener(self._serve_main, host, tls=tls)
-        self._cdn = Listener(self._serve_cdn, self._cdn_host, tls=tls)
+        self._cdn = Listener(self._serve_cdn, self.cdn_name, tls=tls)
         self._blobs: dict[tuple[str, str], bytes] = {}
         self._manifests: dict[tuple[str, str], tuple[bytes, str]] = {}
         self._tags: dict[str, dict[str, str]] = {}
@@ -73,7 +74,11 @@ class FakeRegistry:
 
     @property
     def cdn_url(self) -> str:
-        return f"{self._scheme}://{self._cdn_host}:{self._cdn.port}"
+        return f"{self._scheme}://{self.cdn_name}:{self._cdn.port}"
+
+    def named(self, host: str) -> str:
+        """Our URL under another name for the same address."""
+        return f"{self._scheme}://{host}:{self._main.port}"
 
     @property
     def connections(self) -> int:
