@@ -30,7 +30,8 @@ test: packages lint types ## Check everything: style, types, and all tests with 
 	  $(PYTEST) $(ARGS); \
 	else \
 	  $(PYTEST) --ignore=tests/clients $(ARGS); \
-	  echo 'Container daemons need root: the rest of the tests runs under sudo.'; \
+	  command -v sudo > /dev/null || { echo 'tests/clients need root, and there is no sudo here.' >&2; exit 1; }; \
+	  echo 'Container daemons need root: tests/clients run under sudo.'; \
 	  sudo env PYTHONDONTWRITEBYTECODE=1 $(PYTEST) -p no:cacheprovider tests/clients $(ARGS); \
 	fi
 

@@ -18,7 +18,7 @@ from mirror.errors import ConfigurationError, MirrorError
 if TYPE_CHECKING:
     import asyncio
 
-    from mirror.settings import Settings
+    from mirror.config.settings import Settings
 
 FAILED = 1
 MISCONFIGURED = 2
@@ -48,8 +48,8 @@ def main() -> None:
 def serve(config: Path | None) -> None:
     """Serve the registry, and the admin listener beside it, until SIGTERM or Ctrl-C."""
     settings = _load(config)
-    from mirror.log_events import configure
-    from mirror.log_stream import LogStream
+    from mirror.log.events import configure
+    from mirror.log.stream import LogStream
 
     configure(settings.log, LogStream(sys.stderr.fileno()), os.environ)
     import structlog
@@ -73,8 +73,8 @@ def check(config: Path | None) -> None:
     Every mistake is told at once, one a line, with its place and the key that was probably meant.
     """
     settings = _load(config)
-    from mirror.config import find
-    from mirror.summary import summarise
+    from mirror.config.loading import find
+    from mirror.config.summary import summarise
 
     file = find(config, os.environ)
     click.echo(f"ok: {file}" if file is not None else "ok: the defaults, without a file")
@@ -105,7 +105,7 @@ def version() -> None:
 
 
 def _load(config: Path | None) -> Settings:
-    from mirror.config import load
+    from mirror.config.loading import load
 
     try:
         return load(config, os.environ)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from urllib.parse import urlsplit
 
-from mirror.addresses import ListenAddress
+from mirror.config.addresses import ListenAddress
 
 TIMEOUT = 3.0  # seconds for each step of the conversation
 PATH = "/readyz"

@@ -10,7 +10,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 
 from aiohttp import web
 
-from mirror.log import AccessRecord
+from mirror.log.access import AccessRecord
 from mirror.metrics import Tally
 from mirror.server.exchange import Exchange
 

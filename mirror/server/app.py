@@ -13,11 +13,13 @@ from contextlib import AsyncExitStack
 import structlog
 
 from mirror import __version__
-from mirror.access_lines import open_access_log
 from mirror.admin.app import admin_app
+from mirror.config.addresses import ListenAddress
+from mirror.config.settings import Settings
 from mirror.errors import DigestMismatch, SizeMismatch
-from mirror.log import AccessLog
-from mirror.log_stream import LogStream
+from mirror.log.access import AccessLog
+from mirror.log.access_lines import open_access_log
+from mirror.log.stream import LogStream
 from mirror.metrics import Levels, Metrics
 from mirror.notify import Notifier
 from mirror.pull.fetch import Fetch
@@ -31,7 +33,6 @@ from mirror.server.handlers import Handlers
 from mirror.server.hot import HotAnswers
 from mirror.server.listening import Listeners, listen_admin, tls_context
 from mirror.server.protocol import RegistryServer
-from mirror.settings import Settings
 from mirror.store.eviction import Room
 from mirror.store.store import Store
 from mirror.tasks import end, spawn
@@ -101,7 +102,7 @@ class Mirror:
         """Say what is served, where the cache lies, and what to write into Docker's configuration."""
         settings = self.settings
         scheme = "http" if settings.server.tls.certificate is None else "https"
-        urls = [f"{scheme}://{address}" for address in self.listeners.bound]
+        urls = [f"{scheme}://{_dialled(address)}" for address in self.listeners.bound]
         _log.info(
             "serving",
             version=__version__,
@@ -203,3 +204,9 @@ class Mirror:
         if isinstance(failure, (DigestMismatch, SizeMismatch)):
             self.metrics.corrupt("upstream")
             _log.error("an upstream sent a blob that is not what its digest names", digest=str(fetch.digest))
+
+
+def _dialled(address: ListenAddress) -> ListenAddress:
+    """What a client on this machine writes for it: no client can dial "every interface"."""
+    local = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
+    return ListenAddress(local.get(address.host, address.host), address.port)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 from collections.abc import Sequence
 
 from aiohttp import web
 
-from mirror.addresses import ListenAddress
+from mirror.config.addresses import ListenAddress
+from mirror.config.settings import TLS
 from mirror.errors import ConfigurationError, MirrorError
 from mirror.server.dispatch import Dispatch
 from mirror.server.protocol import RegistryServer
-from mirror.settings import TLS
 
 _BACKLOG = 1024  # connections that the kernel keeps for us; a whole cluster may come at once
 _LAST = 0.5  # seconds that connections are given to end once their requests have been cancelled
@@ -37,7 +38,7 @@ class Listeners:
                 )
             except OSError as error:
                 self.close()
-                raise MirrorError(f"cannot listen on {address}: {error.strerror or error}") from error
+                raise MirrorError(f"cannot listen on {address}: {_reason(error)}") from error
             self._open.append(server)
 
     @property
@@ -91,5 +92,10 @@ async def listen_admin(app: web.Application, addresses: Sequence[ListenAddress])
             await web.TCPSite(runner, address.host or None, address.port, backlog=_BACKLOG).start()
         except OSError as error:
             await runner.cleanup()
-            raise MirrorError(f"cannot listen on {address}: {error.strerror or error}") from error
+            raise MirrorError(f"cannot listen on {address}: {_reason(error)}") from error
     return runner
+
+
+def _reason(error: OSError) -> str:
+    """asyncio's own words name the address once more."""
+    return os.strerror(error.errno) if error.errno else str(error)

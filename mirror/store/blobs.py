@@ -94,8 +94,9 @@ class Blobs:
 
     def trusted(self, digest: Digest, stamp: Stamp) -> None:
         """Note a file that has just been verified, as `stamp` shows it."""
+        now = time.time()
         self._stamps[digest] = stamp
-        self._write_index.submit(lambda index: index.put_blob(str(digest), stamp, time.time()))
+        self._write_index.submit(lambda index: index.put_blob(str(digest), stamp, now))
 
     def doubt(self, digest: Digest) -> None:
         """Let a blob be verified before it is served again: whoever has it open could not read it."""

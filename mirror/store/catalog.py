@@ -50,6 +50,24 @@ class TextDisk(diskcache.Disk):  # type: ignore[misc]
         """Remove nothing: no row of ours has a file, and the path in a row that has one may lead anywhere."""
 
 
+class _Cache(diskcache.Cache):  # type: ignore[misc]
+    def __init__(self, directory: Path) -> None:
+        try:
+            super().__init__(
+                str(directory),
+                timeout=2,
+                disk=TextDisk,
+                eviction_policy="none",
+                size_limit=_NEVER_FULL,
+                cull_limit=0,
+                statistics=0,
+                sqlite_mmap_size=0,  # a file that is cut, or cannot be read, under a mapping kills the process
+            )
+        except BaseException:
+            self.close()  # what cannot be opened wholly is not left open in part
+            raise
+
+
 def _text(value: object) -> str:
     if type(value) is not str:
         raise ValueError("the catalog holds text only")
@@ -120,16 +138,7 @@ class Catalog:
     def __init__(self, directory: Path) -> None:
         """Open or make it. Raises a DatabaseError of `index` when the file is not a database."""
         (directory / self.FILE).touch(0o600)
-        self._cache = diskcache.Cache(
-            str(directory),
-            timeout=2,
-            disk=TextDisk,
-            eviction_policy="none",
-            size_limit=_NEVER_FULL,
-            cull_limit=0,
-            statistics=0,
-            sqlite_mmap_size=0,  # a file that is cut, or cannot be read, under a mapping kills the process
-        )
+        self._cache = _Cache(directory)
         self._pending: dict[str, Note] = {}
 
     def close(self) -> None:

@@ -17,8 +17,8 @@ from pathlib import Path
 import structlog
 from pydantic import SecretStr
 
+from mirror.config.settings import Upstream
 from mirror.errors import Denied
-from mirror.settings import Upstream
 
 _FILE_SIZE = 64 * 1024  # some clouds' passwords are tokens of several KiB
 
@@ -57,12 +57,10 @@ class Credentials:
         if upstream.password_file is not None:
             password = await asyncio.to_thread(self._from_file, upstream.password_file)
             return Login(upstream.username, SecretStr(password))
-        if upstream.password_env is not None:
-            found = self._environment.get(upstream.password_env)
-            if found is None:
-                raise Denied(f"{self._name}: the environment variable named by its password_env is not set")
-            return Login(upstream.username, SecretStr(found))
-        return None
+        found = self._environment.get(upstream.password_env or "")
+        if found is None:
+            raise Denied(f"{self._name}: the environment variable named by its password_env is not set")
+        return Login(upstream.username, SecretStr(found))
 
     def _from_file(self, path: Path) -> str:
         try:

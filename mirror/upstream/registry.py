@@ -12,10 +12,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TypeVar
 
+from mirror.config.settings import Limits, Upstream
 from mirror.errors import Code, Interrupted, Nonsense, Throttled, Unreachable, UpstreamError
 from mirror.oci.digest import Digest
 from mirror.oci.media_types import ACCEPT
-from mirror.settings import Limits, Upstream
 from mirror.upstream import answers
 from mirror.upstream.answers import ManifestBody, ManifestHead, TagsPage
 from mirror.upstream.auth import Access, Door, Keys
@@ -131,22 +131,21 @@ class Registry:
 
     async def _ask(self, question: Question, take: Callable[[Response, Endpoint], Awaitable[T]]) -> T:
         """What `take` makes of the answer of the first endpoint that gives one that can be used."""
-        failure: UpstreamError | None = None
-        endpoint: Endpoint | None = None
+        failures: list[UpstreamError] = []
+        endpoints = self._selection.order()
         try:
             async with asyncio.timeout(self._limits.answer_timeout):
-                for endpoint in self._selection.order():
+                for endpoint in endpoints:
                     try:
                         return await self._one(endpoint, question, take)
                     except _FAILURES as error:
                         self._selection.failed(endpoint)
-                        failure = failure or error  # of the endpoint that was tried first
+                        failures.append(error)
         except TimeoutError:
-            if endpoint is not None:
-                self._selection.failed(endpoint)
+            self._selection.failed(endpoints[len(failures)])
             limit = f"{self._limits.answer_timeout:g} s"
-            failure = failure or Unreachable(f"{self.name}: no answer to be used within {limit}", code=Code.TIMEOUT)
-        raise failure or Unreachable(f"{self.name}: it has no endpoint")
+            failures.append(Unreachable(f"{self.name}: no answer to be used within {limit}", code=Code.TIMEOUT))
+        raise failures[0]  # of the endpoint that is to be preferred
 
     async def _one(
         self, endpoint: Endpoint, question: Question, take: Callable[[Response, Endpoint], Awaitable[T]]

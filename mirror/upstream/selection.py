@@ -12,8 +12,8 @@ from typing import Generic, TypeVar
 
 from yarl import URL
 
-from mirror.registries import endpoint_of
-from mirror.settings import Upstream
+from mirror.config.registries import endpoint_of
+from mirror.config.settings import Upstream
 
 _DEMOTED = 10.0  # seconds
 

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 import orjson
 from yarl import URL
 
+from mirror.config.settings import Limits
 from mirror.errors import Code, Denied, Nonsense, Throttled, Unreachable
 from mirror.flights import Flights
-from mirror.settings import Limits
 from mirror.upstream import origins
 from mirror.upstream.credentials import Login
 from mirror.upstream.exchange import Request

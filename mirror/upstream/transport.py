@@ -18,8 +18,8 @@ from aiohttp.abc import AbstractResolver
 from yarl import URL
 
 from mirror import __version__
-from mirror.errors import ConfigurationError
-from mirror.settings import Limits, Upstream
+from mirror.config.settings import Limits, Upstream
+from mirror.errors import ConfigurationError, Unreachable
 from mirror.upstream import egress, failures, origins
 from mirror.upstream.exchange import BROKEN, Exchange, Observe, Report, Request, Response
 from mirror.upstream.selection import base_urls
@@ -86,6 +86,8 @@ class Transport:
         if not trusted and egress.forbidden_name(origins.host(request.url)):
             raise report.failed(failures.forbidden_address(self.name, report.place))
         session = self._trusted if trusted else self._guarded
+        if session.closed:
+            raise report.failed(Unreachable(f"{self.name}: the mirror is stopping"))
         try:
             async with asyncio.timeout(self._limits.connect_timeout) as deadline:
                 raw = await session.request(

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from mirror.registries import ENDPOINTS
-from mirror.settings import Settings
+from mirror.config.registries import ENDPOINTS
+from mirror.config.settings import Settings
 from tests.support.processes import Daemon
 from tests.support.sealed import Sealed
 

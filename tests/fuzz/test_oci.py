@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
@@ -17,15 +17,15 @@ from mirror.oci.descriptor import Descriptor
 from mirror.oci.digest import Digest
 from mirror.oci.document import parse_object
 from mirror.oci.manifest import Kind, classify
-from mirror.oci.reference import REPOSITORY, TAG, parse_reference, parse_repository, parse_tag
+from mirror.oci.reference import parse_reference, parse_repository, parse_tag
 from mirror.oci.schema1 import schema1_payload
+from tests.support.hostile_documents import DESCRIPTORS, TYPES, VALUES, bodies, disturbed
+from tests.support.hostile_text import ACCEPTS, CHALLENGES, CONTENT_RANGES, LINKS, NAMES, PATHS, QUERIES, RANGES
 
 T = TypeVar("T")
-Text = st.SearchStrategy[str]
 
-HEX = "0123456789abcdef" * 4
 
-fuzz = settings(max_examples=250, deadline=None, database=None)
+fuzz = settings(max_examples=150, deadline=None, database=None)
 
 
 def result(parser: Callable[[], T]) -> T | Malformed:
@@ -34,208 +34,6 @@ def result(parser: Callable[[], T]) -> T | Malformed:
         return parser()
     except Malformed as refusal:
         return refusal
-
-
-@st.composite
-def mutated(draw: st.DrawFn, sound: Text, pieces: Sequence[str]) -> str:
-    """Something sound into which some pieces were put, over something or between."""
-    text = draw(sound)
-    for _ in range(draw(st.sampled_from([0, 1, 1, 2]))):
-        start = draw(st.integers(0, len(text)))
-        stop = min(len(text), start + draw(st.integers(0, 3)))
-        text = text[:start] + draw(st.sampled_from(pieces) | st.text(max_size=2)) + text[stop:]
-    return text
-
-
-def hostile(sound: Text, pieces: Sequence[str]) -> Text:
-    """What is sound, what is nearly so, many pieces in any order, and anything at all."""
-    return sound | mutated(sound, pieces) | st.lists(st.sampled_from(pieces), max_size=12).map("".join) | st.text()
-
-
-def matching(pattern: str) -> Text:
-    return st.from_regex(pattern, fullmatch=True, alphabet=st.characters(codec="ascii"))
-
-
-def one_of(*texts: str) -> Text:
-    return st.sampled_from(texts)
-
-
-def joined(*parts: Text) -> Text:
-    return st.tuples(*parts).map("".join)
-
-
-HEXADECIMAL = st.text("0123456789abcdef", min_size=64, max_size=64)
-COLON = one_of(":", "%3A", "%3a")
-DIGEST = joined(st.just("sha256:"), HEXADECIMAL) | joined(st.just("sha512:"), HEXADECIMAL, HEXADECIMAL)
-NAME = matching(REPOSITORY)
-HOST = one_of("", "", "ghcr.io/", "localhost/", "localhost:5000/", "[::1]:5000/", "127.0.0.1/")
-ENCODED_DIGEST = joined(st.just("sha256"), COLON, HEXADECIMAL)
-
-NAMES = hostile(
-    NAME | matching(TAG) | DIGEST,
-    [":", "/", ".", "..", "_", "-", "@", "%", "\n", "\x00", "A", "sha256:", "sha384:", HEX[:8], "\u0661", "\ud800"],
-)
-PATHS = hostile(
-    joined(st.just("/v2/"), HOST, NAME, st.just("/manifests/"), matching(TAG) | ENCODED_DIGEST)
-    | joined(st.just("/v2/"), HOST, NAME, one_of("/blobs/", "/referrers/"), ENCODED_DIGEST)
-    | joined(st.just("/v2/"), HOST, NAME, st.just("/tags/list"))
-    | one_of("/v2", "/v2/", "/v2/_catalog"),
-    [
-        "/",
-        "//",
-        "/v2",
-        "/../",
-        "/./",
-        "%2f",
-        "%3A",
-        "%00",
-        ":",
-        "manifests",
-        "blobs",
-        "tags",
-        "list",
-        ".",
-        "[",
-        "]",
-        "\n",
-    ],
-)
-QUERIES = hostile(
-    joined(
-        one_of("ns=", "last=", "artifactType=", "x="),
-        matching(r"[!-%'-~]{0,9}"),
-        one_of("", "&n=5", "&ns=quay.io%3A443"),
-    ),
-    [
-        "&",
-        "=",
-        "%",
-        "%3A",
-        "%00",
-        "%ff",
-        "ns",
-        "n",
-        "last",
-        "artifactType",
-        "9" * 5000,
-        "-1",
-        ";",
-        "+",
-        "\x00",
-        "\ud800",
-    ],
-)
-RANGES = hostile(
-    matching(r"bytes=(?:[0-9]{1,2}-[0-9]{0,2}|-[0-9]{1,2})"),
-    ["bytes", "=", "-", ",", " ", "0", "9", "9" * 5000, "/", "*", "\u0661", "W/", '"'],
-)
-CONTENT_RANGES = hostile(
-    matching(r"bytes [0-9]{1,3}-[0-9]{1,3}/(?:[0-9]{1,4}|\*)"),
-    ["bytes", "=", "-", ",", " ", "0", "9", "9" * 5000, "/", "*", "\u0661"],
-)
-CHALLENGES = hostile(
-    matching(
-        r"""(?:Bearer|Basic) realm=(?:"[!#-\[\]-~]{0,9}"|[!#-+.-~]{1,9})(?:, ?(?:service|scope)=(?:"[ -!,]{0,5}"|[a-z]))?"""
-    )
-    | one_of("Negotiate YWJj==", 'Bearer realm="https://h/t",service="s",scope="repository:a:pull,push"'),
-    [",", " ", "\t", "=", '"', "\\", "realm", "Bearer", "Basic ", "a", ";", "\n", "\x00", "\u00e4", "\ud800"],
-)
-LINKS = hostile(
-    joined(
-        one_of("<", '</first>; rel="first", <'),
-        one_of("", "/v2/a/tags/list", "https://h/v2/a/tags/list", "https://h:443/v2/a/tags/list", "https://evil", "//"),
-        matching(r"\?last=[a-z0-9&=%]{0,9}"),
-        one_of('>; rel="next"', ">;rel=next", '> ; title="a, b" ; rel="prev next"', ">; rel=prev"),
-    ),
-    [
-        "<",
-        ">",
-        ";",
-        ",",
-        "=",
-        '"',
-        "\\",
-        " ",
-        "rel",
-        "next",
-        "//evil",
-        "http://[",
-        "@",
-        "?",
-        "#",
-        "%",
-        ":99999",
-        "\u2100",
-    ],
-)
-ACCEPTS = hostile(
-    one_of(media_types.OCI_INDEX, "*/*", "application/*;q=0", f"{media_types.OCI_INDEX};q=0.5", "text/html, */*;q=0"),
-    [",", ";", "q=0", "q=", "/", "*", " ", "\t", '"', "\x00", "\u212a", "\ud800", media_types.OCI_INDEX],
-)
-
-SCALARS = (
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats()
-    | st.text(max_size=8)
-    | st.sampled_from([f"sha256:{HEX}", "sha256:00", "blake3:00", 1, 2, *sorted(media_types.MANIFEST_TYPES)])
-)
-MEMBERS = st.sampled_from(
-    ["schemaVersion", "mediaType", "config", "layers", "manifests", "blobs", "subject", "fsLayers", "signatures"]
-) | st.sampled_from(["digest", "size", "urls", "protected", "formatLength", "Layers", "MEDIATYPE"])
-VALUES = st.recursive(
-    SCALARS,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(MEMBERS | st.text(max_size=4), inner, max_size=6),
-)
-DESCRIPTORS = st.fixed_dictionaries(
-    {
-        "digest": st.sampled_from([f"sha256:{HEX}", f"sha512:{HEX}{HEX}", "blake3:00"]),
-        "size": st.integers(0, 2**63 - 1),
-    },
-    optional={"mediaType": st.sampled_from(["a/b", ""]), "urls": VALUES},
-)
-LISTS = st.lists(DESCRIPTORS, max_size=2)
-SUBJECT = {"subject": DESCRIPTORS, "annotations": VALUES}
-IMAGES = st.fixed_dictionaries(
-    {"schemaVersion": st.just(2), "config": DESCRIPTORS},
-    optional={"layers": LISTS, "mediaType": st.sampled_from(sorted(media_types.IMAGE_TYPES)), **SUBJECT},
-)
-INDEXES = st.fixed_dictionaries(
-    {"schemaVersion": st.just(2), "manifests": LISTS},
-    optional={"mediaType": st.sampled_from(sorted(media_types.INDEX_TYPES)), **SUBJECT},
-)
-ARTIFACTS = st.fixed_dictionaries(
-    {"mediaType": st.just(media_types.OCI_ARTIFACT)}, optional={"blobs": LISTS, **SUBJECT}
-)
-SCHEMA_1 = st.fixed_dictionaries({"schemaVersion": st.just(1), "fsLayers": VALUES}, optional={"signatures": VALUES})
-DOCUMENTS = IMAGES | INDEXES | ARTIFACTS | SCHEMA_1
-
-
-@st.composite
-def disturbed(draw: st.DrawFn, sound: st.SearchStrategy[dict[str, object]]) -> dict[str, object]:
-    """A sound object, of which one member may be something else or missing, or which has one more."""
-    document = dict(draw(sound))
-    change = draw(st.sampled_from(["none", "none", "missing", "other"]))
-    member = draw(st.sampled_from(sorted(document)) | MEMBERS)
-    if change == "missing":
-        document.pop(member, None)
-    elif change == "other":
-        document[member] = draw(VALUES | LISTS)
-    return document
-
-
-TYPES = st.none() | st.sampled_from(["application/json", *sorted(media_types.MANIFEST_TYPES)]) | ACCEPTS
-
-
-@st.composite
-def bodies(draw: st.DrawFn) -> bytes:
-    """A document, of which some bytes may be others, or missing, or there twice."""
-    body = bytearray(json.dumps(draw(disturbed(DOCUMENTS) | disturbed(DOCUMENTS) | VALUES)).encode())
-    for _ in range(draw(st.sampled_from([0, 0, 1, 2]))):
-        start, length = draw(st.integers(0, len(body))), draw(st.integers(0, 8))
-        body[start : start + length] = draw(st.binary(max_size=3) | st.just(bytes(body[start : start + length]) * 2))
-    return bytes(body)
 
 
 @fuzz

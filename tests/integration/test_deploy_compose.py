@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
-from mirror.config import load
-from mirror.quantities import parse_duration
-from mirror.settings import Settings
+from mirror.config.loading import load
+from mirror.config.quantities import parse_duration
+from mirror.config.settings import Settings
 from tests.support.processes import checked
 
 ROOT = Path(__file__).parents[2]

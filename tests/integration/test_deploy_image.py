@@ -13,8 +13,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-from mirror.config import load
-from mirror.settings import Settings
+from mirror.config.loading import load
+from mirror.config.settings import Settings
 from tests.support.processes import checked
 
 ROOT = Path(__file__).parents[2]

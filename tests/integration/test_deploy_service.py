@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from mirror.config import load
-from mirror.quantities import parse_duration
-from mirror.settings import Settings
+from mirror.config.loading import load
+from mirror.config.quantities import parse_duration
+from mirror.config.settings import Settings
 from tests.support.processes import checked, program
 from tests.support.service_manager import ServiceManager
 

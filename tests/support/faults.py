@@ -35,6 +35,13 @@ class Gate:
             self._permits.release()  # wakes the next one in the queue
 
 
+class Never:
+    """Stands for an event that nobody will set; unlike an event it may be shared by tests."""
+
+    async def wait(self) -> None:
+        await asyncio.get_running_loop().create_future()
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """One answer's troubles; positions count body bytes of that answer."""
@@ -50,8 +57,8 @@ class Fault:
     cut_at: int | None = None  # the connection is closed there; every byte before it arrives
     flip_at: int | None = None  # one bit is wrong there
     stall_at: int | None = None  # silence there until `until` is set
-    until: asyncio.Event | None = None
-    hold: asyncio.Event | None = None  # not even the head comes before this is set
+    until: asyncio.Event | Never | None = None
+    hold: asyncio.Event | Never | None = None  # not even the head comes before this is set
     gate: Gate | None = None
 
     def spoil(self, body: bytes) -> bytes:

@@ -50,7 +50,9 @@ class Listener:
             self._server.close()
         await end(*self._tasks)
         if self._server is not None:
-            await self._server.wait_closed()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(1):  # newer Pythons also wait for handshakes that nobody goes on with
+                    await self._server.wait_closed()
             self._server = None
 
     def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

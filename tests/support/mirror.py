@@ -10,7 +10,7 @@ from typing import Any, Self
 import aiohttp
 
 from mirror.server.app import Mirror
-from mirror.settings import Settings
+from mirror.config.settings import Settings
 
 _HUB = "docker.io"
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+from tests.support.faults import Never
 from tests.support.listener import Listener
 from tests.support.wire import Seen, read_request, reset
 
@@ -27,7 +28,7 @@ class Reset:
 class Until:
     """Silence until the event is set."""
 
-    event: asyncio.Event
+    event: asyncio.Event | Never
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,3 +109,8 @@ async def _play(step: Step, writer: asyncio.StreamWriter) -> bool:
 def answer(status: str, headers: Sequence[str] = (), body: bytes = b"") -> bytes:
     """An answer with these header lines and nothing added: `answer("200 OK", ["Content-Length: 2"], b"{}")`."""
     return "\r\n".join([f"HTTP/1.1 {status}", *headers, "", ""]).encode("latin-1") + body
+
+
+def redirect(location: str, status: str = "307 Temporary Redirect") -> Script:
+    """A redirect, written as it is given."""
+    return [answer(status, [f"Location: {location}", "Content-Length: 0"])]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 import ssl
 from collections.abc import Sequence
@@ -18,6 +17,7 @@ from tests.support.content import Image
 from tests.support.faults import Fault, Planned
 from tests.support.listener import Listener
 from tests.support.logins import BasicLogin, BearerLogin
+from tests.support.paging import tag_page
 from tests.support.wire import Reply, Seen, oci_error, ranged, read_request, send
 
 _ENDPOINT = re.compile(r"/v2/(?P<repository>.+)/(?P<kind>manifests|blobs|tags)/(?P<reference>[^/]+)", re.ASCII)
@@ -208,7 +208,7 @@ class FakeRegistry:
         if found["kind"] == "manifests":
             return self._manifest(found["repository"], found["reference"])
         if found["kind"] == "tags":
-            return self._tag_list(found["repository"], seen)
+            return tag_page(seen, found["repository"], self._tags.get(found["repository"]))
         return self._blob(seen, fault, found["repository"], found["reference"])
 
     def _manifest(self, repository: str, reference: str) -> Reply:
@@ -240,16 +240,3 @@ class FakeRegistry:
 
     def _data(self, seen: Seen, fault: Fault, data: bytes) -> Reply:
         return replace(ranged(seen, data, self.ranges and not fault.whole), chunked=self.chunked)
-
-    def _tag_list(self, repository: str, seen: Seen) -> Reply:
-        if repository not in self._tags:
-            return oci_error(404, "NAME_UNKNOWN")
-        asked = parse_qs(seen.query)
-        last = asked.get("last", [""])[0]
-        names = sorted(name for name in self._tags[repository] if name > last)
-        headers = {"Content-Type": "application/json"}
-        if "n" in asked and int(asked["n"][0]) < len(names):
-            names = names[: int(asked["n"][0])]
-            following = urlencode({"n": asked["n"][0], "last": names[-1] if names else last})
-            headers["Link"] = f'<{seen.path}?{following}>; rel="next"'
-        return Reply(200, headers, json.dumps({"name": repository, "tags": names}).encode())

@@ -7,8 +7,8 @@ and what daemons mount or write under /run and /etc is gone with the place. Linu
 from __future__ import annotations
 
 import ctypes
+import itertools
 import os
-import socket
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,10 +20,13 @@ from tests.support.processes import Daemon, environment, is_root, program, start
 T = TypeVar("T")
 
 _CLONE_NEWNET = 0x40000000
+_FIRST_PORT = 20_000
+# Outgoing connections get ports from 40000 on, so none of them ever sits on one that a daemon is started on again.
 # The upper layer over /etc lies on the private /run: dockerd writes a key there, and containers a resolv.conf.
 _PREPARE = """
 set -e
 ip link set lo up
+echo 40000 60999 > /proc/sys/net/ipv4/ip_local_port_range
 mount -t tmpfs -o mode=755 tmpfs /run
 mkdir /run/etc /run/etc/upper /run/etc/work
 mount -t overlay -o lowerdir=/etc,upperdir=/run/etc/upper,workdir=/run/etc/work overlay /etc
@@ -41,6 +44,7 @@ class Sealed:
             raise AssertionError("real container daemons need root: run these tests as root (`make test` uses sudo)")
         self.home = home
         self._environment = environment(home)
+        self._ports = itertools.count(_FIRST_PORT)
         argv = [program("unshare"), "--net", "--mount", "sh", "-c", _PREPARE]
         for needed in ("ip", "mount"):
             program(needed)
@@ -100,13 +104,8 @@ class Sealed:
             raise OSError(ctypes.get_errno(), "setns")
 
     def free_port(self) -> int:
-        """A port that nobody inside listens on."""
-
-        def ask() -> int:
-            with socket.create_server(("127.0.0.1", 0)) as listener:
-                return int(listener.getsockname()[1])
-
-        return self.call(ask)
+        """A port that nobody else inside has been given."""
+        return next(self._ports)
 
     def view(self, path: Path) -> Path:
         """The same path as processes inside see it, mounts included."""

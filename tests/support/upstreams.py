@@ -7,15 +7,23 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from aiohttp.abc import AbstractResolver
+from yarl import URL
 
-from mirror.settings import Limits, Upstream
+from mirror.errors import Code
+from mirror.config.settings import Limits, Upstream
+from mirror.upstream.auth import Access, Door, Keys
+from mirror.upstream.credentials import Credentials
+from mirror.upstream.endpoint import Endpoint, Question
 from mirror.upstream.exchange import Exchange
+from mirror.upstream.refusals import Refusals
 from mirror.upstream.registry import Registry
+from mirror.upstream.tokens import Tokens
 from mirror.upstream.transport import Transport
 from tests.support.clock import Clock
 
 # Long enough for a busy machine, short enough for a peer that never answers.
 LIMITS = Limits(connect_timeout=2, first_byte_timeout=0.3, read_timeout=0.3, answer_timeout=5)
+QUESTION = Question("manifest", "GET", "a/b", "manifests/v1", Code.MANIFEST_UNKNOWN, {"n": "1"}, {"Accept": "text/x"})
 
 
 @dataclass(slots=True)
@@ -44,3 +52,20 @@ def transport(upstream: Upstream, setting: Setting | None = None) -> Transport:
     """The connections of the upstream called `fake`, to be used with `async with`."""
     setting = setting or Setting()
     return Transport("fake", upstream, setting.limits, setting.exchanges.append, setting.resolver)
+
+
+@asynccontextmanager
+async def endpoint(upstream: Upstream, setting: Setting | None = None) -> AsyncIterator[Endpoint]:
+    """The first endpoint of the upstream called `fake`."""
+    setting = setting or Setting()
+    async with transport(upstream, setting) as session:
+        refusals = Refusals(setting.clock)
+        tokens = Tokens(session, setting.limits, refusals, setting.clock)
+        keys = Keys(Credentials("fake", upstream), tokens, refusals, setting.clock)
+        door = Door("fake", URL(upstream.endpoints[0]), frozenset(upstream.realms), upstream.insecure)
+        yield Endpoint(door.endpoint, Access(door, keys), session, setting.limits.redirects)
+
+
+async def ask(endpoint: Endpoint) -> bytes:
+    """The whole answer to QUESTION."""
+    return await (await endpoint.ask(QUESTION)).whole(1000)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from mirror.addresses import ListenAddress
+from mirror.config.addresses import ListenAddress
 from mirror.healthcheck import Answer, ask, readiness_url
 
 

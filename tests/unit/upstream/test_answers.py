@@ -7,7 +7,7 @@ from yarl import URL
 
 from mirror.errors import Nonsense
 from mirror.oci.digest import Digest
-from mirror.settings import Upstream
+from mirror.config.settings import Upstream
 from mirror.upstream import answers
 from mirror.upstream.answers import ManifestBody, ManifestHead, TagsPage
 from mirror.upstream.exchange import Request

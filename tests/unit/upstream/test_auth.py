@@ -5,7 +5,7 @@ from pydantic import SecretStr
 from yarl import URL
 
 from mirror.errors import Denied, Nonsense
-from mirror.settings import Upstream
+from mirror.config.settings import Upstream
 from mirror.upstream.auth import Access, Door, Keys, Proof
 from mirror.upstream.credentials import Credentials, Login
 from mirror.upstream.refusals import Refusals

@@ -8,8 +8,9 @@ import pytest
 
 from mirror.errors import Interrupted, Nonsense
 from mirror.oci.digest import Digest
-from mirror.settings import Upstream
+from mirror.config.settings import Upstream
 from mirror.upstream.blob_body import BlobBody
+from tests.support.faults import Never
 from tests.support.raw import Close, RawUpstream, Script, Until, answer
 from tests.support.upstreams import opened
 
@@ -125,7 +126,7 @@ async def test_a_part_where_all_was_asked_for_is_nonsense() -> None:
     ("script", "arrived"),
     [
         ([answer("200 OK", ["Content-Length: 100"], DATA[:70]), Close()], 70),
-        ([answer("200 OK", ["Content-Length: 100"], DATA[:70]), Until(asyncio.Event())], 70),
+        ([answer("200 OK", ["Content-Length: 100"], DATA[:70]), Until(Never())], 70),
         ([answer("200 OK", [CHUNKED], b"46\r\n" + DATA[:70] + b"\r\n"), Close()], 70),
     ],
 )
@@ -136,6 +137,8 @@ async def test_a_broken_or_silent_body_is_interrupted_after_what_arrived(script:
         assert len(got) in (0, arrived)
         with pytest.raises(Interrupted):
             await body.read()
+        with pytest.raises(Interrupted):
+            body.read_ready()
 
 
 async def test_a_part_that_ends_before_the_blob_does_is_interrupted_at_its_end() -> None:
@@ -180,7 +183,7 @@ async def test_what_comes_in_pieces_is_counted_together() -> None:
 
 
 async def test_leaving_ends_the_transfer() -> None:
-    script: Script = [answer("200 OK", ["Content-Length: 100"], DATA[:50]), Until(asyncio.Event())]
+    script: Script = [answer("200 OK", ["Content-Length: 100"], DATA[:50]), Until(Never())]
     async with _reading(script) as (body, _):
         assert await body.read()
     with pytest.raises(Interrupted, match="broke off"):

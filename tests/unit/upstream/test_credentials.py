@@ -9,7 +9,7 @@ import structlog
 from pydantic import SecretStr
 
 from mirror.errors import Denied
-from mirror.settings import Upstream
+from mirror.config.settings import Upstream
 from mirror.upstream.credentials import Credentials, Login
 
 

@@ -6,9 +6,10 @@ import pytest
 from yarl import URL
 
 from mirror.errors import Interrupted, Nonsense
-from mirror.settings import Upstream
+from mirror.config.settings import Upstream
 from mirror.upstream.exchange import Request, Response
 from mirror.upstream.transport import Transport
+from tests.support.faults import Never
 from tests.support.raw import Close, Endless, RawUpstream, Reset, Script, Until, answer
 from tests.support.upstreams import Setting, transport
 
@@ -47,7 +48,7 @@ async def test_a_document_with_a_known_end_is_read(script: Script) -> None:
         [answer("200 OK", ["Content-Length: 9"], b"hello"), Close()],
         [answer("200 OK", ["Content-Length: 9"], b"hello"), Reset()],
         [answer("200 OK", ["Content-Length: 9"])],
-        [answer("200 OK", ["Content-Length: 9"], b"hello"), Until(asyncio.Event())],
+        [answer("200 OK", ["Content-Length: 9"], b"hello"), Until(Never())],
         [answer("200 OK", [CHUNKED], b"5\r\nhello\r\n"), Close()],
         [answer("200 OK", [CHUNKED], b"5\r\nhel"), Close()],
     ],
@@ -136,7 +137,7 @@ async def test_a_short_answer_that_nobody_wants_does_not_cost_the_connection() -
         assert upstream.connections == 1
 
 
-@pytest.mark.parametrize("rest", [[Endless(b"x" * 1000)], [Until(asyncio.Event())], [Close()], [Reset()]])
+@pytest.mark.parametrize("rest", [[Endless(b"x" * 1000)], [Until(Never())], [Close()], [Reset()]])
 async def test_a_long_or_broken_answer_that_nobody_wants_ends_the_connection(rest: Script) -> None:
     script = [answer("500 No", ["Content-Length: 9000000"], b"x" * 100), *rest]
     async with RawUpstream(script) as upstream, transport(Upstream(endpoints=(upstream.url,))) as session:

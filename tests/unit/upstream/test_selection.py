@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from yarl import URL
 
-from mirror.settings import Upstream
+from mirror.config.settings import Upstream
 from mirror.upstream.selection import Selection, base_urls
 from tests.support.clock import Clock
 

@@ -1,20 +1,19 @@
 from __future__ import annotations
 
 import asyncio
-import json
 
 import pytest
 from pydantic import SecretStr
 from yarl import URL
 
 from mirror.errors import Code, Denied, Nonsense, Throttled, Unreachable
-from mirror.settings import Limits, Upstream
+from mirror.config.settings import Limits, Upstream
 from mirror.upstream.credentials import Login
 from mirror.upstream.refusals import Refusals
-from mirror.upstream.tokens import Grant, Tokens, parse
+from mirror.upstream.tokens import Grant, Tokens
 from mirror.upstream.transport import Transport
 from tests.support.clock import Clock
-from tests.support.faults import Fault
+from tests.support.faults import Fault, Never
 from tests.support.raw import RawUpstream, answer
 from tests.support.registry import FakeRegistry
 from tests.support.upstreams import LIMITS, transport
@@ -33,83 +32,6 @@ def _grant(realm: str, login: Login | None = None, scope: str = SCOPE) -> Grant:
 
 def _of(server: FakeRegistry | RawUpstream) -> Upstream:
     return Upstream(endpoints=(server.url,))
-
-
-# --- what an answer says
-
-
-@pytest.mark.parametrize(
-    ("document", "text"),
-    [
-        ({"token": "a.b-c_d"}, "a.b-c_d"),
-        ({"access_token": "abc"}, "abc"),
-        ({"token": "one", "access_token": "two"}, "one"),
-        ({"token": "", "access_token": "two"}, "two"),
-        ({"token": None, "access_token": "two"}, "two"),
-    ],
-)
-def test_a_token_goes_by_either_name(document: object, text: str) -> None:
-    assert parse(json.dumps(document).encode(), 0.0).text == text
-
-
-@pytest.mark.parametrize(
-    ("told", "seconds"),
-    [
-        (300, 300.0),
-        (299.5, 299.5),
-        (1, 10.0),
-        (0, 10.0),
-        (-300, 10.0),
-        (86400, 3600.0),
-        (10**30, 3600.0),
-        (1e300, 3600.0),
-        (None, 60.0),
-        (True, 60.0),
-        ("300", 60.0),
-        ([], 60.0),
-    ],
-)
-def test_a_lifetime_is_kept_within_reason(told: object, seconds: float) -> None:
-    assert parse(json.dumps({"token": "t", "expires_in": told}).encode(), 0.0).lifetime == seconds
-
-
-def test_a_lifetime_that_is_not_told_is_a_minute() -> None:
-    token = parse(b'{"token": "t"}', 1000.0)
-    assert (token.issued, token.lifetime) == (1000.0, 60.0)
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"",
-        b"<html>",
-        b"[]",
-        b"null",
-        b'"token"',
-        b"{}",
-        b'{"token": 5}',
-        b'{"token": ["a"]}',
-        b'{"token": "a b"}',
-        b'{"token": "a\\r\\nHost: evil.test"}',
-        b'{"token": "\\u00e9"}',
-        b'{"token": "\\ud800"}',
-        b'{"token": "\xff"}',
-        b'{"expires_in": NaN, "token": "t"}',
-        b"[" * 60_000,
-        b'{"token":' + b'{"a":' * 10_000,
-    ],
-)
-def test_what_holds_no_token_that_could_be_sent_is_refused(body: bytes) -> None:
-    with pytest.raises(ValueError, match=r"^(is|holds) ") as caught:
-        parse(body, 0.0)
-    assert "evil" not in str(caught.value)
-
-
-def test_a_token_does_not_show_itself() -> None:
-    assert "canary" not in repr(parse(b'{"token": "canary"}', 0.0))
-
-
-# --- asking for one
 
 
 async def test_a_realm_is_asked_for_our_scope_with_our_login() -> None:
@@ -279,7 +201,7 @@ async def test_a_realm_that_dribbles_is_given_up() -> None:
     limits = LIMITS.model_copy(update={"answer_timeout": 0.2, "read_timeout": 30.0})
     async with FakeRegistry() as server, transport(_of(server)) as session:
         server.require_bearer()
-        server.fail(Fault(stall_at=3, until=asyncio.Event()), path="/token")
+        server.fail(Fault(stall_at=3, until=Never()), path="/token")
         with pytest.raises(Unreachable) as caught:
             await _tokens(session, Clock(), limits).get(_grant(server.realm))
     assert caught.value.code is Code.TIMEOUT
@@ -288,7 +210,7 @@ async def test_a_realm_that_dribbles_is_given_up() -> None:
 async def test_closing_ends_a_request_under_way() -> None:
     async with FakeRegistry() as server, transport(_of(server)) as session:
         server.require_bearer()
-        server.fail(Fault(hold=asyncio.Event()), path="/token")
+        server.fail(Fault(hold=Never()), path="/token")
         tokens = _tokens(session, Clock())
         waiting = asyncio.ensure_future(tokens.get(_grant(server.realm)))
         await server.arrived(path="/token")

@@ -1,0 +1,214 @@
+"""Every setting with its default, its unit and its meaning. Values only: nothing here reads a file or dials a host."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Literal, Self, TypeVar
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+
+from mirror.config import written
+from mirror.config.addresses import (
+    ListenAddress,
+    Network,
+    parse_endpoint,
+    parse_host,
+    parse_listen,
+    parse_network,
+    parse_proxy,
+    parse_registry,
+)
+from mirror.config.conflicts import Conflict, Inconsistent
+from mirror.config.quantities import Share, parse_duration, parse_share, parse_size
+from mirror.config.registries import ALIASES, ENDPOINTS, endpoint_of
+
+T = TypeVar("T")
+_CENTURY = 100 * 365 * 86400.0
+
+Duration = Annotated[float, BeforeValidator(parse_duration), Field(le=_CENTURY)]  # seconds, written 500ms, 5m or 30d
+Timeout = Annotated[Duration, Field(gt=0)]  # seconds that something may take; there is no "for ever"
+Size = Annotated[int, BeforeValidator(parse_size)]  # bytes, written 4MiB or 50GiB
+SizeOrShare = Annotated[Share, BeforeValidator(parse_share)]  # bytes, or a percentage of the file system
+Count = Annotated[int, BeforeValidator(written.no_boolean), Field(ge=0)]
+Several = Annotated[tuple[T, ...], BeforeValidator(written.several)]  # a list, or one value alone
+Listens = Annotated[Several[Annotated[ListenAddress, BeforeValidator(parse_listen)]], Field(min_length=1)]
+Networks = Several[Annotated[Network, BeforeValidator(parse_network)]]
+Endpoints = Several[Annotated[str, BeforeValidator(parse_endpoint)]]
+Hosts = Several[Annotated[str, BeforeValidator(parse_host)]]
+RepositoryPatterns = Several[Annotated[str, AfterValidator(written.repository_pattern)]]
+TagPatterns = Several[Annotated[str, AfterValidator(written.tag_pattern)]]
+File = Annotated[Path, BeforeValidator(written.path)]
+UserName = Annotated[str, AfterValidator(written.user_name)]
+Password = Annotated[SecretStr, AfterValidator(lambda secret: _checked(secret, written.password))]
+VariableName = Annotated[str, AfterValidator(written.variable_name)]
+Proxy = Annotated[SecretStr, AfterValidator(lambda secret: _checked(secret, parse_proxy))]
+RegistryName = Annotated[str, BeforeValidator(parse_registry), AfterValidator(written.no_alias)]
+
+
+class Section(BaseModel):
+    """A part of the configuration: immutable; an unknown key is an error, a key left empty has its default."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_means_default(cls, data: object) -> object:
+        if data is None:
+            return {}
+        if isinstance(data, Mapping):
+            return {key: value for key, value in data.items() if value is not None or key not in cls.model_fields}
+        return data
+
+
+class TLS(Section):
+    certificate: File | None = None  # PEM chain; with it the registry speaks HTTPS
+    key: File | None = None  # its private key
+    client_ca: File | None = None  # with it, clients must show a certificate of this authority
+
+    @model_validator(mode="after")
+    def _certificate_with_key(self) -> Self:
+        involved = (("certificate",), ("key",), ("client_ca",))
+        if (self.certificate is None) != (self.key is None):
+            missing = "certificate" if self.certificate is None else "key"
+            raise Inconsistent([Conflict((missing,), "is missing: certificate and key go together", involved)])
+        if self.client_ca is not None and self.certificate is None:
+            message = "has no meaning without certificate and key"
+            raise Inconsistent([Conflict(("client_ca",), message, involved)])
+        return self
+
+
+class Server(Section):
+    listen: Listens = (ListenAddress("127.0.0.1", 5000),)
+    workers: Annotated[Count, AfterValidator(written.one_worker)] = 1
+    tls: TLS = TLS()
+    trusted_proxies: Networks = ()  # addresses or networks whose X-Forwarded-For is believed
+    shutdown_grace: Duration = 30.0  # how long running answers may take to end after SIGTERM
+
+
+class Admin(Section):
+    listen: Listens = (ListenAddress("127.0.0.1", 5001),)
+
+
+class Storage(Section):
+    root: File = Path("./cache")
+    max_size: Annotated[SizeOrShare, AfterValidator(written.more_than_nothing)] = Share(percent=80.0)
+    min_free: SizeOrShare = Share(percent=5.0)
+    durability: Literal["safe", "fast"] = "safe"
+
+
+class Upstream(Section):
+    endpoints: Endpoints = ()  # base URLs, tried in order; none means the registry's own
+    hosts: Hosts = ()  # `Host` names of ours that mean this upstream
+    username: UserName | None = None
+    password: Password | None = None
+    password_file: File | None = None
+    password_env: VariableName | None = None
+    tag_ttl: Duration = 300.0
+    stale_for: Duration = 30 * 86400.0
+    not_found_ttl: Duration = 10.0
+    immutable_tags: TagPatterns = ()  # shell patterns; such a tag is never asked again
+    allow: RepositoryPatterns = ("*",)  # shell patterns of repositories
+    deny: RepositoryPatterns = ()
+    realms: Hosts = ()  # hosts that may issue tokens beside the endpoint's own domain
+    ca_file: File | None = None
+    insecure: bool = False
+    proxy: Proxy | None = None  # http://[user:password@]host:port
+    allow_private_addresses: bool = False
+
+    @model_validator(mode="after")
+    def _one_password(self) -> Self:
+        sources = ("password", "password_file", "password_env")
+        given = [source for source in sources if getattr(self, source) is not None]
+        involved = (("username",), *((source,) for source in sources))
+        if self.username is None and given:
+            raise Inconsistent([Conflict((given[0],), "has no meaning without username", involved)])
+        if self.username is not None and len(given) != 1:
+            what = "several passwords" if given else "no password"
+            message = f"comes with {what}: give one of password, password_file, password_env"
+            raise Inconsistent([Conflict(("username",), message, involved)])
+        return self
+
+
+class Limits(Section):
+    manifest_size: Annotated[Size, Field(ge=1024)] = 4 * 1024**2
+    token_size: Annotated[Size, Field(ge=1024)] = 64 * 1024
+    memory_cache: Size = 32 * 1024**2  # manifests and small blobs kept in memory
+    connections: Annotated[Count, Field(ge=1)] = 4096
+    fetches_per_upstream: Annotated[Count, Field(ge=1)] = 32
+    fetch_wait: Duration = 60.0  # how long a blob may wait for its turn at the upstream
+    connect_timeout: Timeout = 5.0
+    first_byte_timeout: Timeout = 10.0
+    read_timeout: Timeout = 30.0  # the longest silence within an upstream's body
+    answer_timeout: Timeout = 14.0  # tokens, redirects and all endpoints together, before the first byte
+    client_stall: Timeout = 60.0  # how long a client may take nothing
+    keepalive: Timeout = 30.0  # how long an idle client connection is kept
+    resumes: Count = 5  # tries of a broken body without progress
+    redirects: Count = 5
+
+
+class Log(Section):
+    format: Literal["console", "json"] = "console"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    access: bool = True  # one line for each request
+
+
+class Settings(Section):
+    server: Server = Server()
+    admin: Admin = Admin()
+    storage: Storage = Storage()
+    default_upstream: Annotated[str, BeforeValidator(parse_registry)] = "docker.io"  # any of its names
+    builtin_upstreams: bool = True
+    upstreams: Annotated[dict[RegistryName, Upstream], BeforeValidator(written.each_once)] = {}
+    limits: Limits = Limits()
+    log: Log = Log()
+
+    @model_validator(mode="after")
+    def _upstreams_agree(self) -> Self:
+        conflicts = [*self._unknown_default(), *self._hosts_claimed_twice()]
+        if conflicts:
+            raise Inconsistent(conflicts)
+        return self
+
+    def resolved_upstreams(self) -> dict[str, Upstream]:
+        """Every upstream that is served, by name, with all its values.
+
+        A built-in registry that is also configured keeps its endpoint unless `endpoints` replaces it, even where
+        `builtin_upstreams: false` drops those that are not configured.
+        """
+        names = [*ENDPOINTS, *self.upstreams] if self.builtin_upstreams else self.upstreams
+        return {name: _with_endpoint(name, self.upstreams.get(name, Upstream())) for name in dict.fromkeys(names)}
+
+    def aliases(self) -> dict[str, str]:
+        """Every name that a registry which is served goes by, its own included → the name of the upstream."""
+        own = {name: name for name in self.resolved_upstreams()}
+        return own | {alias: name for alias, name in ALIASES.items() if name in own}
+
+    def hosts(self) -> dict[str, str]:
+        """Every `Host` that means one upstream (lower case, with a port only where one was written) → its name."""
+        return {host: name for name, upstream in self.upstreams.items() for host in upstream.hosts}
+
+    def _unknown_default(self) -> list[Conflict]:
+        if self.default_upstream in self.aliases():
+            return []
+        place = ("default_upstream",)
+        involved = (place, ("builtin_upstreams",), ("upstreams",), ("upstreams", self.default_upstream))
+        return [Conflict(place, f"{self.default_upstream} is neither configured nor built in", involved)]
+
+    def _hosts_claimed_twice(self) -> list[Conflict]:
+        owners: dict[str, str] = {}
+        found = []
+        for name, upstream in self.upstreams.items():
+            for host in upstream.hosts:
+                if owners.setdefault(host, name) != name:
+                    place = ("upstreams", name, "hosts")
+                    found.append(Conflict(place, f"{host} means {owners[host]} already", (place,)))
+        return found
+
+
+def _with_endpoint(name: str, upstream: Upstream) -> Upstream:
+    return upstream if upstream.endpoints else upstream.model_copy(update={"endpoints": (endpoint_of(name),)})
+
+
+def _checked(secret: SecretStr, parse: Callable[[str], str]) -> SecretStr:
+    return SecretStr(parse(secret.get_secret_value()))

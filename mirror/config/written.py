@@ -1,0 +1,106 @@
+"""What operators write, checked word by word: paths, patterns, names, secrets. Knows no key of the configuration.
+
+Every function returns the value to keep or raises ValueError, with a message that does not repeat the value.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from mirror.config.quantities import Share
+from mirror.config.registries import ALIASES
+
+_REPOSITORY_PATTERN = re.compile(r"[a-z0-9._/*?\[\]!-]{1,255}", re.ASCII)
+_TAG_PATTERN = re.compile(r"[A-Za-z0-9._*?\[\]!-]{1,128}", re.ASCII)
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def several(value: object) -> object:
+    """One value alone stands for a list of it."""
+    return value if isinstance(value, (list, tuple)) else (value,)
+
+
+def no_boolean(value: object) -> object:
+    """`true` is no number, although it is one to Python."""
+    if isinstance(value, bool):
+        raise ValueError("not a whole number")
+    return value
+
+
+def each_once(value: object) -> object:
+    """Names that differ in their case alone are one name."""
+    if isinstance(value, Mapping):
+        names = [str(name).lower() for name in value]
+        if len(set(names)) < len(names):
+            raise ValueError("the same name is there twice, in upper and lower case")
+    return value
+
+
+def path(value: object) -> object:
+    """Never the current directory by mistake, which is what an empty path means to the system."""
+    if isinstance(value, Path):
+        return value
+    if not isinstance(value, str):
+        raise ValueError("not a path")
+    if not value or _CONTROL.search(value):
+        raise ValueError("not a path: it is empty or holds control characters")
+    return value
+
+
+def repository_pattern(value: str) -> str:
+    """A shell pattern that some repository could match."""
+    if _REPOSITORY_PATTERN.fullmatch(value) is None:
+        raise ValueError("not a pattern of repositories: lower-case letters, digits, . _ - / and * ? [ ]")
+    return value
+
+
+def tag_pattern(value: str) -> str:
+    """A shell pattern that some tag could match."""
+    if _TAG_PATTERN.fullmatch(value) is None:
+        raise ValueError("not a pattern of tags: letters, digits, . _ - and * ? [ ]")
+    return value
+
+
+def user_name(value: str) -> str:
+    """Basic authentication ends the name at the first colon (RFC 7617, section 2)."""
+    if not value or ":" in value or _CONTROL.search(value):
+        raise ValueError("not a user name: it is empty or holds a colon or control characters")
+    return value
+
+
+def password(value: str) -> str:
+    """RFC 7617, section 2: no control characters."""
+    if not value or _CONTROL.search(value):
+        raise ValueError("not a password: it is empty or holds control characters")
+    return value
+
+
+def variable_name(value: str) -> str:
+    """The name of an environment variable."""
+    if _VARIABLE.fullmatch(value) is None:
+        raise ValueError("not the name of an environment variable")
+    return value
+
+
+def no_alias(registry: str) -> str:
+    """Docker Hub is configured under one name, although clients know it by several."""
+    if registry in ALIASES:
+        raise ValueError(f"is another name of {ALIASES[registry]}: configure that one")
+    return registry
+
+
+def more_than_nothing(value: Share) -> Share:
+    """A cache of no size could never keep what it fetches."""
+    if value.of(1 << 40) <= 0:
+        raise ValueError("must be more than nothing")
+    return value
+
+
+def one_worker(value: int) -> int:
+    """One process holds a cache directory at a time."""
+    if value != 1:
+        raise ValueError("several worker processes are not supported yet; use 1")
+    return value

@@ -1,0 +1,1 @@
+"""What the operator is told: a line for each request, and events. Secrets and control characters stay out."""

@@ -1,0 +1,48 @@
+"""Housekeeping with the rooms that it keeps, for the tests that look over its shoulder."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from mirror.oci.digest import Digest
+from mirror.store.blobs import Blobs
+from mirror.store.databases import Databases
+from mirror.store.eviction import Room
+from mirror.store.filesystem import Filesystem
+from mirror.store.housekeeping import Housekeeping
+from mirror.store.ingest import Stamp
+from tests.support.caches import ENDLESS, blob, layout_at, path_of
+
+
+class House:
+    """A housekeeping with its rooms."""
+
+    def __init__(self, root: Path, housekeeping: Housekeeping, databases: Databases, blobs: Blobs) -> None:
+        self.root = root
+        self.keeping = housekeeping
+        self.databases = databases
+        self.blobs = blobs
+
+    def put(self, *numbers: int, size: int = 100) -> list[Digest]:
+        """Publish blobs, each of which is then the one that was used last."""
+        digests = []
+        for number in numbers:
+            digest, data = blob(number, size)
+            path_of(self.root, digest).write_bytes(data)
+            stamp = Stamp.of(path_of(self.root, digest).stat())
+            self.keeping.stored(size)
+            self.blobs.trusted(digest, stamp)
+            digests.append(digest)
+        return digests
+
+
+@asynccontextmanager
+async def house_at(root: Path, room: Room = ENDLESS, disk: Filesystem | None = None) -> AsyncIterator[House]:
+    with layout_at(root, disk) as layout, ThreadPoolExecutor(2) as threads:
+        databases = Databases(layout)
+        blobs = Blobs(layout, databases.index, databases.write_index, threads)
+        yield House(root, Housekeeping(layout, databases, blobs, room), databases, blobs)
+        await databases.aclose()

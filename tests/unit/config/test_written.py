@@ -1,0 +1,117 @@
+"""Paths, patterns, names and secrets, word by word."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mirror.config import written
+from mirror.config.quantities import Share
+
+
+def test_one_value_alone_stands_for_a_list_of_it() -> None:
+    assert written.several("x") == ("x",)
+    assert written.several(["x", "y"]) == ["x", "y"]
+    assert written.several(("x",)) == ("x",)
+
+
+def test_true_is_no_number() -> None:
+    assert written.no_boolean(3) == 3
+    with pytest.raises(ValueError, match="not a whole number"):
+        written.no_boolean(True)
+
+
+def test_names_that_differ_in_case_alone_are_one_name() -> None:
+    names = {"docker.io": 1, "ghcr.io": 2}
+    assert written.each_once(names) is names
+    assert written.each_once(5) == 5
+    with pytest.raises(ValueError, match="twice"):
+        written.each_once({"docker.io": 1, "Docker.IO": 2})
+
+
+def test_a_path_is_never_empty() -> None:
+    assert written.path("./cache") == "./cache"
+    assert written.path(Path("cache")) == Path("cache")
+
+
+@pytest.mark.parametrize("value", ["", "a\x00b", "a\nb", 5, None, ["a"]])
+def test_what_is_no_path_is_refused(value: object) -> None:
+    with pytest.raises(ValueError, match="not a path"):
+        written.path(value)
+
+
+@pytest.mark.parametrize("pattern", ["*", "library/*", "a-b/c.d_e", "team-[abc]/*", "x?z", "[!a]*"])
+def test_a_pattern_of_repositories_could_match_one(pattern: str) -> None:
+    assert written.repository_pattern(pattern) == pattern
+
+
+@pytest.mark.parametrize("pattern", ["", "Library/*", "a b", "a:b", "a\n", "*" * 256])
+def test_a_pattern_that_matches_no_repository_is_refused(pattern: str) -> None:
+    with pytest.raises(ValueError, match="not a pattern of repositories"):
+        written.repository_pattern(pattern)
+
+
+@pytest.mark.parametrize("pattern", ["v*", "V1.2.?", "sha-*", "latest"])
+def test_a_pattern_of_tags_could_match_one(pattern: str) -> None:
+    assert written.tag_pattern(pattern) == pattern
+
+
+@pytest.mark.parametrize("pattern", ["", "a/b", "a b", "sha256:*", "*" * 129])
+def test_a_pattern_that_matches_no_tag_is_refused(pattern: str) -> None:
+    with pytest.raises(ValueError, match="not a pattern of tags"):
+        written.tag_pattern(pattern)
+
+
+@pytest.mark.parametrize("name", ["", "a:b", "a\nb"])
+def test_a_user_name_survives_basic_authentication(name: str) -> None:
+    assert written.user_name("alice@example") == "alice@example"
+    with pytest.raises(ValueError, match="not a user name"):
+        written.user_name(name)
+
+
+@pytest.mark.parametrize("text", ["", "canary\n", "canary\x7f"])
+def test_a_password_that_cannot_be_sent_is_refused_without_being_repeated(text: str) -> None:
+    assert written.password("pass: word ü") == "pass: word ü"
+    with pytest.raises(ValueError, match="not a password") as refusal:
+        written.password(text)
+    assert "canary" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("name", ["", "1A", "A-B", "A=B", "A B"])
+def test_a_variable_has_a_name_that_shells_can_write(name: str) -> None:
+    assert written.variable_name("HUB_password2") == "HUB_password2"
+    with pytest.raises(ValueError, match="not the name"):
+        written.variable_name(name)
+
+
+def test_docker_hub_is_configured_under_one_name() -> None:
+    assert written.no_alias("docker.io") == "docker.io"
+    with pytest.raises(ValueError, match=r"another name of docker\.io"):
+        written.no_alias("index.docker.io")
+
+
+@pytest.mark.parametrize("nothing", [Share(size=0), Share(percent=0.0)])
+def test_a_cache_has_some_size(nothing: Share) -> None:
+    share = Share(percent=0.5)
+    assert written.more_than_nothing(share) is share
+    with pytest.raises(ValueError, match="more than nothing"):
+        written.more_than_nothing(nothing)
+
+
+@pytest.mark.parametrize("workers", [0, 2, 64])
+def test_only_one_worker_is_supported(workers: int) -> None:
+    assert written.one_worker(1) == 1
+    with pytest.raises(ValueError, match="several worker processes are not supported yet; use 1"):
+        written.one_worker(workers)
+
+
+@pytest.mark.parametrize(
+    "check",
+    [written.repository_pattern, written.tag_pattern, written.user_name, written.variable_name],
+)
+def test_no_message_repeats_the_value(check: Callable[[str], str]) -> None:
+    with pytest.raises(ValueError, match=r"^not ") as refusal:
+        check("canary: \n")
+    assert "canary" not in str(refusal.value)

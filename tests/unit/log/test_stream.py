@@ -1,0 +1,126 @@
+"""Lines go into pipes, sockets and files, and nobody waits for a reader that does not read."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mirror.log.stream import PIPE_BUF, LogStream
+
+LINE = b"x" * 63 + b"\n"
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[int, int]]:
+    reader, writer = os.pipe()
+    yield reader, writer
+    for descriptor in (reader, writer):
+        try:
+            os.close(descriptor)
+        except OSError:
+            continue
+
+
+def fill(stream: LogStream) -> int:
+    """Write lines until the pipe is full; the number of lines in it."""
+    lost = stream.write(LINE * 4096, patience=0.0)
+    assert lost > 0
+    return 4096 - lost
+
+
+def test_lines_arrive_as_they_are(pipe: tuple[int, int], tmp_path: Path) -> None:
+    reader, writer = pipe
+    assert LogStream(writer).write(b"one\ntwo\n") == 0
+    assert os.read(reader, 100) == b"one\ntwo\n"
+    path = tmp_path / "log"
+    with path.open("wb") as file:
+        assert LogStream(file.fileno()).write(LINE * 1000) == 0
+    assert path.read_bytes() == LINE * 1000
+
+
+def test_a_full_pipe_costs_only_the_patience_and_then_nothing(pipe: tuple[int, int]) -> None:
+    stream = LogStream(pipe[1])
+    fill(stream)
+    begin = time.monotonic()
+    for _ in range(1000):
+        assert stream.write(b"lost\n", patience=30.0) == 1
+    assert time.monotonic() - begin < 5
+
+
+def test_what_was_written_before_the_pipe_was_full_are_whole_lines(pipe: tuple[int, int]) -> None:
+    reader, writer = pipe
+    written = fill(LogStream(writer))
+    os.close(writer)
+    with os.fdopen(os.dup(reader), "rb") as file:
+        assert file.read() == LINE * written
+
+
+def test_a_stream_recovers_when_it_is_read_again(pipe: tuple[int, int]) -> None:
+    reader, writer = pipe
+    stream = LogStream(writer)
+    in_pipe = fill(stream)
+    assert stream.write(b"lost\n") == 1
+    remaining = in_pipe * len(LINE)
+    while remaining:
+        remaining -= len(os.read(reader, remaining))
+    assert stream.write(b"here again\n") == 0
+    assert os.read(reader, 100) == b"here again\n"
+
+
+def test_patience_waits_for_a_slow_reader(pipe: tuple[int, int]) -> None:
+    reader, writer = pipe
+    received = bytearray()
+
+    def read_all() -> None:
+        while piece := os.read(reader, 1024):
+            received.extend(piece)
+
+    thread = threading.Thread(target=read_all)
+    thread.start()
+    lost = LogStream(writer).write_patiently(LINE * 20_000)
+    os.close(writer)
+    thread.join(timeout=30)
+    assert lost == 0
+    assert bytes(received) == LINE * 20_000
+
+
+def test_a_line_longer_than_a_pipe_takes_at_once_is_written_whole(pipe: tuple[int, int]) -> None:
+    reader, writer = pipe
+    line = b"y" * (2 * PIPE_BUF) + b"\n"
+    assert LogStream(writer).write(b"short\n" + line + b"short\n") == 0
+    assert os.read(reader, 4 * PIPE_BUF) == b"short\n" + line + b"short\n"
+
+
+def test_a_stream_that_is_gone_loses_lines_without_an_error(pipe: tuple[int, int]) -> None:
+    reader, writer = pipe
+    os.close(reader)
+    stream = LogStream(writer)
+    assert stream.write(b"one\ntwo\n") == 2
+    os.close(writer)
+    assert stream.write(b"three\n") == 1
+
+
+def test_a_descriptor_made_non_blocking_by_somebody_is_no_error() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setblocking(False)
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4608)
+        stream = LogStream(ours.fileno())
+        assert stream.write(LINE * 100_000, patience=0.1) > 0
+        assert stream.write(b"lost\n") == 1
+
+
+def test_a_pipe_is_no_terminal(pipe: tuple[int, int]) -> None:
+    assert not LogStream(pipe[1]).is_terminal
+    ours, theirs = os.openpty()
+    try:
+        assert LogStream(theirs).is_terminal
+    finally:
+        os.close(ours)
+        os.close(theirs)

@@ -1,0 +1,190 @@
+"""What is known about content: noted in both databases, answered from memory, and never the reason for a failure."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from mirror.oci.digest import Digest
+from mirror.store.catalog import Key, Note, TagRecord
+from mirror.store.databases import Databases
+from mirror.store.facts import Facts
+from mirror.store.index import Member
+from tests.support.caches import layout_at
+
+DIGEST = str(Digest.of(b"manifest"))
+TAG = Key("tag", "docker.io", "library/alpine", "latest")
+ABSENT = Key("absent", "docker.io", "library/alpine", "nothing")
+RECORD = TagRecord(DIGEST, checked=100.0)
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def databases(tmp_path: Path) -> AsyncIterator[Databases]:
+    with layout_at(tmp_path) as layout:
+        opened = Databases(layout)
+        yield opened
+        await opened.aclose()
+
+
+def _facts(databases: Databases, clock: Clock) -> Facts:
+    return Facts(databases.catalog, databases.index, databases.write_catalog, databases.write_index, clock)
+
+
+@pytest.fixture
+def facts(databases: Databases, clock: Clock) -> Facts:
+    return _facts(databases, clock)
+
+
+async def _forgetting(databases: Databases, clock: Clock) -> Facts:
+    """Facts of the same databases that have nothing in memory."""
+    await databases.flush()
+    return _facts(databases, clock)
+
+
+# membership
+
+
+async def test_a_proof_is_known_at_once_and_outlives_the_memory(
+    databases: Databases, facts: Facts, clock: Clock
+) -> None:
+    member = Member("docker.io", "library/alpine", DIGEST, "type", "content")
+    assert facts.member("docker.io", "library/alpine", DIGEST) is None
+    facts.prove(member)
+    assert facts.member("docker.io", "library/alpine", DIGEST) == member
+    again = await _forgetting(databases, clock)
+    assert again.member("docker.io", "library/alpine", DIGEST) == member
+    assert again.member("docker.io", "library/debian", DIGEST) is None
+
+
+async def test_a_manifest_s_type_is_what_it_was_at_first(databases: Databases, facts: Facts, clock: Clock) -> None:
+    for media_type, expected in ((None, None), ("first", "first"), ("second", "first"), (None, "first")):
+        facts.prove(Member("u", "r", DIGEST, media_type))
+        assert facts.member("u", "r", DIGEST) == Member("u", "r", DIGEST, expected)
+    again = await _forgetting(databases, clock)
+    assert again.member("u", "r", DIGEST) == Member("u", "r", DIGEST, "first")
+
+
+@pytest.mark.parametrize("lost", ["members", "Cache"])
+async def test_either_database_is_enough_for_a_proof(
+    databases: Databases, facts: Facts, clock: Clock, lost: str
+) -> None:
+    facts.prove(Member("u", "r", DIGEST, "type"))
+    await databases.flush()
+    if lost == "Cache":
+        await databases.on_thread(lambda _, catalog: catalog.write(Note(Key("member", "u", "r", DIGEST), None)))
+    else:
+        await databases.on_thread(lambda index, _: index._connection.execute("DELETE FROM members"))
+    assert _facts(databases, clock).member("u", "r", DIGEST) == Member("u", "r", DIGEST, "type")
+
+
+async def test_a_forged_proof_is_none(databases: Databases, facts: Facts) -> None:
+    forged = Note(Key("member", "u", "r", DIGEST), {"media_type": 5, "content": None})
+    await databases.on_thread(lambda _, catalog: catalog.write(forged))
+    assert facts.member("u", "r", DIGEST) is None
+
+
+# tags
+
+
+async def test_a_tag_is_known_at_once_and_outlives_the_memory(databases: Databases, facts: Facts, clock: Clock) -> None:
+    assert facts.tag(TAG) is None
+    facts.put_tag(TAG, RECORD, 60.0)
+    assert facts.tag(TAG) == RECORD
+    again = await _forgetting(databases, clock)
+    assert again.tag(TAG) == RECORD
+    assert again.tag_names("docker.io", "library/alpine") == ["latest"]
+
+
+async def test_a_tag_moves_and_is_forgotten(databases: Databases, facts: Facts, clock: Clock) -> None:
+    moved = TagRecord(str(Digest.of(b"another")), checked=200.0, failed=150.0)
+    facts.put_tag(TAG, RECORD, 60.0)
+    facts.put_tag(TAG, moved, 60.0)
+    assert facts.tag(TAG) == moved
+    again = await _forgetting(databases, clock)
+    assert again.tag(TAG) == moved
+    again.forget_tag(TAG)
+    assert again.tag(TAG) is None
+    last = await _forgetting(databases, clock)
+    assert last.tag(TAG) is None
+    assert last.tag_names("docker.io", "library/alpine") == []
+
+
+async def test_a_variant_is_a_tag_of_its_own_and_not_listed(databases: Databases, facts: Facts, clock: Clock) -> None:
+    variant = Key("tag", "docker.io", "library/alpine", "latest", "schema2")
+    facts.put_tag(variant, RECORD, 60.0)
+    assert facts.tag(TAG) is None
+    again = await _forgetting(databases, clock)
+    assert again.tag(variant) == RECORD
+    assert again.tag_names("docker.io", "library/alpine") == []
+    again.forget_tag(variant)
+    assert again.tag(variant) is None
+
+
+async def test_a_forged_tag_is_none(databases: Databases, facts: Facts) -> None:
+    forged = Note(TAG, {"digest": "../../etc/passwd", "checked": 1.0, "failed": 0.0})
+    await databases.on_thread(lambda _, catalog: catalog.write(forged))
+    assert facts.tag(TAG) is None
+
+
+# absences
+
+
+async def test_an_absence_is_known_for_its_time(databases: Databases, facts: Facts, clock: Clock) -> None:
+    assert not facts.absent(ABSENT)
+    facts.put_absent(ABSENT, 10.0)
+    assert facts.absent(ABSENT)
+    assert (await _forgetting(databases, clock)).absent(ABSENT)
+    clock.now += 9.9
+    assert facts.absent(ABSENT)
+    clock.now += 0.2
+    assert not facts.absent(ABSENT)
+
+
+async def test_a_clock_that_is_set_back_does_not_make_an_absence_last(facts: Facts, clock: Clock) -> None:
+    facts.put_absent(ABSENT, 10.0)
+    clock.now -= 365 * 86400
+    assert not facts.absent(ABSENT)
+
+
+async def test_an_absence_of_no_time_is_not_noted(databases: Databases, facts: Facts) -> None:
+    facts.put_absent(ABSENT, 0.0)
+    assert not facts.absent(ABSENT)
+
+
+async def test_an_absence_is_forgotten(databases: Databases, facts: Facts, clock: Clock) -> None:
+    facts.forget_absent(ABSENT)
+    facts.put_absent(ABSENT, 10.0)
+    facts.forget_absent(ABSENT)
+    assert not facts.absent(ABSENT)
+    assert not (await _forgetting(databases, clock)).absent(ABSENT)
+
+
+@pytest.mark.parametrize("fact", [{}, {"until": 2000.0}, {"since": "x", "until": 2000.0}, {"since": 0, "until": None}])
+async def test_a_forged_absence_is_none(databases: Databases, facts: Facts, fact: dict[str, object]) -> None:
+    await databases.on_thread(lambda _, catalog: catalog.write(Note(ABSENT, fact)))
+    assert not facts.absent(ABSENT)
+
+
+# trouble
+
+
+async def test_a_closed_index_is_a_lost_one(databases: Databases, facts: Facts) -> None:
+    databases.index.close()
+    assert facts.member("u", "r", DIGEST) is None
+    assert facts.tag_names("u", "r") == []
+    facts.prove(Member("u", "r", DIGEST))
+    assert facts.member("u", "r", DIGEST) == Member("u", "r", DIGEST)

@@ -1,0 +1,157 @@
+"""What has to go when the bounds are reached, and that nothing which fails there ends it."""
+
+from __future__ import annotations
+
+import errno
+import time
+from pathlib import Path
+
+import pytest
+
+from mirror.oci.digest import Digest
+from mirror.store.eviction import Room
+from mirror.store.filesystem import Filesystem
+from tests.support.caches import path_of, room_of
+from tests.support.faulty_disk import Fault, FaultyDisk
+from tests.support.houses import House, house_at
+
+
+def _there(house: House, digests: list[Digest]) -> list[bool]:
+    return [path_of(house.root, digest).exists() for digest in digests]
+
+
+# the bounds
+
+
+async def test_within_the_bounds_nothing_goes(tmp_path: Path) -> None:
+    async with house_at(tmp_path, room_of(1000)) as house:
+        digests = house.put(*range(10))
+        assert await house.keeping.evict() == 0
+        assert all(_there(house, digests))
+        assert (house.keeping.size, house.keeping.evicted) == (1000, 0)
+
+
+async def test_beyond_them_the_longest_unused_go_down_to_the_low_water_mark(tmp_path: Path) -> None:
+    async with house_at(tmp_path, room_of(1000)) as house:
+        digests = house.put(*range(11))
+        assert await house.keeping.evict() == 200
+        assert _there(house, digests) == [False] * 2 + [True] * 9
+        assert (house.keeping.size, house.keeping.evicted) == (900, 200)
+        await house.keeping.measure()
+        assert house.keeping.size == 900
+        assert await house.keeping.evict() == 0
+
+
+async def test_what_was_just_used_stays(tmp_path: Path) -> None:
+    async with house_at(tmp_path, room_of(1000)) as house:
+        digests = house.put(*range(11))
+        house.keeping.used(str(digests[0]), time.time())
+        await house.keeping.evict()
+        assert _there(house, digests) == [True] + [False] * 2 + [True] * 8
+
+
+async def test_what_is_being_fetched_or_pinned_stays(tmp_path: Path) -> None:
+    async with house_at(tmp_path, room_of(1000)) as house:
+        digests = house.put(*range(11))
+        house.keeping.busy.add(digests[0])
+        house.databases.write_index.submit(lambda index: index.pin(str(digests[1]), True))
+        await house.keeping.evict()
+        assert _there(house, digests) == [True] * 2 + [False] * 2 + [True] * 7
+
+
+async def test_where_nothing_may_go_nothing_goes(tmp_path: Path) -> None:
+    async with house_at(tmp_path, room_of(100)) as house:
+        digests = house.put(1, 2)
+        house.keeping.busy.update(digests)
+        assert await house.keeping.evict() == 0
+        assert all(_there(house, digests))
+
+
+async def test_what_is_gone_already_makes_nothing_else_go(tmp_path: Path) -> None:
+    async with house_at(tmp_path, room_of(1000)) as house:
+        digests = house.put(*range(11))
+        for digest in digests[:3]:
+            await house.blobs.delete(digest)  # as quarantine does it, without a word to anybody
+        assert house.keeping.size == 1100
+        assert await house.keeping.evict() == 0
+        assert _there(house, digests) == [False] * 3 + [True] * 8
+
+
+class Filling(Filesystem):
+    """A disk of a size, that others fill as well."""
+
+    def __init__(self, free: int) -> None:
+        self.free = free
+
+    def space(self, directory: int) -> tuple[int, int]:
+        return 10_000, self.free
+
+    def remove(self, name: str, parent: int) -> bool:
+        self.free += self.status(name, parent).st_size if self.exists(name, parent) else 0
+        return super().remove(name, parent)
+
+
+async def test_a_disk_that_others_fill_is_made_room_on(tmp_path: Path) -> None:
+    disk = Filling(free=900)
+    async with house_at(
+        tmp_path, Room(max_size=lambda total: total, min_free=lambda total: total // 10), disk
+    ) as house:
+        digests = house.put(*range(10))
+        assert await house.keeping.evict() == 300
+        assert disk.free == 1200
+        assert _there(house, digests) == [False] * 3 + [True] * 7
+        disk.free = 0
+        assert await house.keeping.evict() == 700  # all there is, and then it is over
+        assert house.keeping.limit == 10_000
+
+
+# failures
+
+
+async def test_an_eviction_that_fails_is_tried_again_with_another(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    disk = FaultyDisk()
+    async with house_at(tmp_path, room_of(1000), disk) as house:
+        digests = house.put(*range(11))
+        disk.arm(0, Fault(errno.EIO))
+        assert await house.keeping.evict() == 0
+        assert disk.fired
+        assert "eviction left off" in caplog.text
+        assert all(_there(house, digests))
+        assert await house.keeping.evict() == 200
+        assert _there(house, digests) == [True] + [False] * 2 + [True] * 8
+    disk.release()
+
+
+async def test_a_read_only_disk_ends_nothing(tmp_path: Path) -> None:
+    disk = FaultyDisk()
+    async with house_at(tmp_path, room_of(100), disk) as house:
+        house.put(1, 2)
+        disk.arm(0, Fault(errno.EROFS, lasting=True))
+        for _ in range(3):
+            assert await house.keeping.evict() == 0
+        assert disk.calls == ["remove"] * 3  # one try a round
+        disk.disarm()
+        assert await house.keeping.evict() == 200
+    disk.release()
+
+
+async def test_a_row_that_no_file_can_belong_to_does_not_keep_others(tmp_path: Path) -> None:
+    async with house_at(tmp_path, room_of(100)) as house:
+        house.databases.write_index.submit(lambda index: index.find_blob("nonsense", 50, 0.0))
+        house.put(1, 2)
+        assert await house.keeping.evict() == 200
+
+
+async def test_a_lost_index_ends_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async with house_at(tmp_path, room_of(100)) as house:
+        house.put(1, 2)
+        house.databases.index.close()
+        assert await house.keeping.evict() == 0
+        assert "could not be brought within its bounds" in caplog.text
+        await house.databases.on_thread(lambda index, _: index.close())
+        await house.keeping.reconcile()
+        await house.keeping.clear()
+        assert "brought in line with the files" in caplog.text
+        assert "leftovers could not be cleared away" in caplog.text

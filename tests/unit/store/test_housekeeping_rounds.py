@@ -1,0 +1,85 @@
+"""What housekeeping does round after round."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from pathlib import Path
+
+from mirror.store.catalog import Key, Note
+from mirror.tasks import end, spawn
+from tests.support.caches import blob, path_of, published, room_of
+from tests.support.houses import house_at
+
+
+class Rounds:
+    """The pauses between rounds: each ends when it is told to."""
+
+    def __init__(self) -> None:
+        self.pauses: list[float] = []
+        self._begun: asyncio.Queue[None] = asyncio.Queue()
+        self._may_end: asyncio.Queue[None] = asyncio.Queue()
+
+    async def pause(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self._begun.put_nowait(None)
+        await self._may_end.get()
+
+    async def next(self) -> None:
+        """Wait for the end of a round."""
+        async with asyncio.timeout(10):
+            await self._begun.get()
+
+    def go_on(self) -> None:
+        self._may_end.put_nowait(None)
+
+
+async def test_the_files_are_counted_then_the_bounds_kept_round_after_round(tmp_path: Path) -> None:
+    async with house_at(tmp_path, room_of(1000)) as house:
+        for number in range(11):
+            digest, data = blob(number)
+            path_of(tmp_path, digest).write_bytes(data)
+            os.utime(path_of(tmp_path, digest), (number, number))
+        rounds = Rounds()
+        task = spawn(house.keeping.keep(rounds.pause), "housekeeping")
+        await rounds.next()
+        assert (house.keeping.size, len(published(tmp_path))) == (900, 9)  # with an index that knew none of them
+        oldest = blob(2)[0]
+        house.keeping.used(str(oldest), time.time())
+        house.put(100, 101)
+        rounds.go_on()
+        await rounds.next()
+        assert house.keeping.size == 900
+        assert path_of(tmp_path, oldest).exists()  # its use was noted before anything went
+        assert rounds.pauses == [5.0, 5.0]
+        await end(task)
+        assert task.cancelled()
+
+
+async def test_leftovers_are_cleared_away_in_the_first_round_and_every_ten_minutes(tmp_path: Path) -> None:
+    async with house_at(tmp_path) as house:
+        leftover = tmp_path / "ingest" / f"sha256-{blob(1)[0].encoded}"
+        rounds = Rounds()
+        leftover.mkdir()
+        task = spawn(house.keeping.keep(rounds.pause), "housekeeping")
+        await rounds.next()
+        assert not leftover.exists()
+        leftover.mkdir()
+        for _ in range(119):
+            rounds.go_on()
+            await rounds.next()
+        assert leftover.exists()
+        rounds.go_on()
+        await rounds.next()
+        assert not leftover.exists()
+        assert sum(rounds.pauses[:120]) == 600.0
+        await end(task)
+
+
+async def test_clearing_removes_what_has_run_out(tmp_path: Path) -> None:
+    async with house_at(tmp_path) as house:
+        note = Note(Key("absent", "u", "r", "t"), {"since": 0, "until": 1}, -1.0)
+        house.databases.write_catalog.submit(lambda catalog: catalog.write(note))
+        await house.keeping.clear()
+        assert await house.databases.on_thread(lambda _, catalog: list(catalog._cache.iterkeys())) == []

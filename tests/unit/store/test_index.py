@@ -1,0 +1,212 @@
+"""The index: blobs by last use, membership and tags; and what is wrong with a file that is none."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mirror.store.index import DatabaseError, Index, Member, TagRow, check, is_broken
+from mirror.store.ingest import Stamp
+
+STAMP = Stamp(size=10, mtime_ns=1_700_000_000_123_456_789, inode=42)
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Iterator[Index]:
+    opened = Index(tmp_path)
+    yield opened
+    opened.close()
+
+
+# blobs
+
+
+def test_a_verified_blob_has_a_stamp_and_a_found_one_has_none(index: Index) -> None:
+    index.put_blob("verified", STAMP, 1.0)
+    index.find_blob("found", 20, 2.0)
+    assert index.stamp("verified") == STAMP
+    assert index.stamp("found") is None
+    assert index.stamp("unknown") is None
+    assert index.size() == 30
+
+
+def test_finding_what_is_known_changes_nothing(index: Index) -> None:
+    index.put_blob("blob", STAMP, 5.0)
+    index.find_blob("blob", 999, 1.0)
+    assert index.stamp("blob") == STAMP
+    assert list(index.least_used()) == [("blob", 10)]
+
+
+def test_verifying_anew_keeps_the_last_use_and_the_pin(index: Index) -> None:
+    index.find_blob("old", 10, 1.0)
+    index.find_blob("new", 10, 2.0)
+    index.put_blob("old", STAMP, 3.0)
+    assert [digest for digest, _ in index.least_used()] == ["old", "new"]
+    index.pin("old", True)
+    index.put_blob("old", STAMP, 4.0)
+    assert [digest for digest, _ in index.least_used()] == ["new"]
+
+
+def test_the_longest_unused_come_first_and_pinned_ones_not_at_all(index: Index) -> None:
+    for number, digest in enumerate(["a", "b", "c", "d"]):
+        index.find_blob(digest, number, float(number))
+    index.touch({"a": 10.0, "unknown": 11.0})
+    index.pin("c", True)
+    assert list(index.least_used()) == [("b", 1), ("d", 3), ("a", 0)]
+    index.pin("c", False)
+    assert list(index.least_used()) == [("b", 1), ("c", 2), ("d", 3), ("a", 0)]
+
+
+def test_a_use_is_never_moved_back(index: Index) -> None:
+    index.find_blob("a", 1, 10.0)
+    index.find_blob("b", 1, 5.0)
+    index.touch({"a": 1.0})
+    assert [digest for digest, _ in index.least_used()] == ["b", "a"]
+
+
+def test_a_forgotten_blob_is_gone(index: Index) -> None:
+    index.put_blob("blob", STAMP, 1.0)
+    index.forget_blob("blob")
+    index.forget_blob("blob")
+    assert index.stamp("blob") is None
+    assert index.size() == 0
+
+
+def test_distrust_leaves_no_stamp_and_no_log_that_a_power_failure_could_undo(index: Index, tmp_path: Path) -> None:
+    index.put_blob("blob", STAMP, 1.0)
+    index.distrust()
+    assert index.stamp("blob") is None
+    assert index.size() == 10
+    assert (tmp_path / "index.db-wal").stat().st_size == 0  # all of it is in the file, and that was synced
+
+
+def test_digests_come_in_pages(index: Index) -> None:
+    for number in range(5):
+        index.find_blob(f"{number}", 1, 0.0)
+    assert index.digests("", 2) == ["0", "1"]
+    assert index.digests("1", 2) == ["2", "3"]
+    assert index.digests("3", 2) == ["4"]
+    assert index.digests("4", 2) == []
+
+
+# membership and tags
+
+
+def test_membership_is_of_one_repository_of_one_upstream(index: Index) -> None:
+    member = Member("docker.io", "library/alpine", "sha256:1", "type", "sha256:2")
+    index.put_members([member])
+    assert index.member("docker.io", "library/alpine", "sha256:1") == member
+    assert index.member("docker.io", "library/alpin", "esha256:1") is None
+    assert index.member("ghcr.io", "library/alpine", "sha256:1") is None
+    assert list(index.members()) == [member]
+
+
+def test_a_type_once_known_stays(index: Index) -> None:
+    for media_type in (None, "first", "second", None):
+        index.put_members([Member("u", "r", "d", media_type)])
+    assert index.member("u", "r", "d") == Member("u", "r", "d", "first")
+
+
+def test_a_tag_moves_and_is_forgotten(index: Index) -> None:
+    rows = [TagRow("u", "r", "b", "d1", 1.0), TagRow("u", "r", "a", "d1", 1.0), TagRow("u", "other", "c", "d1", 1.0)]
+    index.put_tags(rows)
+    index.put_tags([TagRow("u", "r", "b", "d2", 2.0)])
+    assert index.tag_names("u", "r") == ["a", "b"]
+    assert TagRow("u", "r", "b", "d2", 2.0) in list(index.tags())
+    index.forget_tag("u", "r", "b")
+    assert index.tag_names("u", "r") == ["a"]
+
+
+# transactions
+
+
+def test_a_transaction_is_done_wholly_or_not_at_all(index: Index) -> None:
+    def begin_and_fail() -> None:
+        with index:
+            index.find_blob("blob", 1, 0.0)
+            raise ValueError("in the middle")
+
+    with pytest.raises(ValueError, match="in the middle"):
+        begin_and_fail()
+    assert index.size() == 0
+    with index:
+        index.find_blob("blob", 1, 0.0)
+    assert index.size() == 1
+
+
+def test_a_commit_that_fails_leaves_no_transaction_open(index: Index, tmp_path: Path) -> None:
+    other = sqlite3.connect(tmp_path / "index.db", isolation_level=None)
+    other.executescript(
+        "CREATE TABLE parent (id PRIMARY KEY); CREATE TABLE child (id REFERENCES parent DEFERRABLE"
+        " INITIALLY DEFERRED); PRAGMA foreign_keys = on"
+    )
+    index._connection.execute("PRAGMA foreign_keys = on")
+    with pytest.raises(DatabaseError), index:
+        index._connection.execute("INSERT INTO child VALUES (1)")  # is found out by the commit alone
+    other.close()
+    with index:
+        index.find_blob("blob", 1, 0.0)
+    assert index.size() == 1
+
+
+def test_a_reader_sees_what_another_connection_has_committed(index: Index, tmp_path: Path) -> None:
+    writer = Index(tmp_path)
+    with writer:
+        writer.find_blob("blob", 1, 0.0)
+        assert index.size() == 0
+    assert index.size() == 1
+    writer.close()
+
+
+# files that are none of ours
+
+
+def test_nothing_and_a_sound_file_pass_the_check(tmp_path: Path) -> None:
+    check(tmp_path / "index.db")
+    assert list(tmp_path.iterdir()) == []
+    Index(tmp_path).close()
+    check(tmp_path / "index.db")
+
+
+def test_a_file_that_is_no_database_is_broken(tmp_path: Path) -> None:
+    (tmp_path / "index.db").write_bytes(b"garbage" * 1000)
+    with pytest.raises(DatabaseError) as raised:
+        check(tmp_path / "index.db")
+    assert is_broken(raised.value)
+
+
+def test_a_page_that_was_overwritten_is_found(tmp_path: Path) -> None:
+    index = Index(tmp_path)
+    with index:
+        for number in range(2000):
+            index.find_blob(f"{number:064}", 1, 0.0)
+    index.close()
+    data = bytearray((tmp_path / "index.db").read_bytes())
+    middle = len(data) // 4096 // 2 * 4096
+    data[middle : middle + 4096] = b"\xff" * 4096
+    (tmp_path / "index.db").write_bytes(data)
+    with pytest.raises(DatabaseError) as raised:
+        check(tmp_path / "index.db")
+    assert is_broken(raised.value)
+
+
+def test_somebody_else_s_tables_are_broken_ones(tmp_path: Path) -> None:
+    other = sqlite3.connect(tmp_path / "index.db")
+    other.execute("CREATE TABLE blobs (name TEXT)")
+    other.close()
+    with pytest.raises(DatabaseError) as raised:
+        Index(tmp_path)
+    assert is_broken(raised.value)
+
+
+def test_a_locked_database_is_not_a_broken_one(tmp_path: Path) -> None:
+    other = sqlite3.connect(tmp_path / "index.db", isolation_level=None)
+    other.execute("PRAGMA locking_mode = exclusive")
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(DatabaseError, match="locked") as raised:
+        Index(tmp_path)
+    assert not is_broken(raised.value)
+    other.close()

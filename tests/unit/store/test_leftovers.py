@@ -1,0 +1,163 @@
+"""What nobody will come back for goes; what somebody holds or may go on with stays."""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from mirror.store.ingest import Ingest
+from mirror.store.layout import Layout
+from mirror.store.leftovers import clear_ingests, clear_quarantine
+from tests.support.caches import blob, data_of_the_ingest, descriptors, layout_at, path_of, under_way
+from tests.support.faulty_disk import Fault, FaultyDisk
+
+DIGEST, DATA = blob(1)
+NAME = f"sha256-{DIGEST.encoded}"
+DAY = 86400.0
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Iterator[Layout]:
+    with layout_at(tmp_path) as opened:
+        before = descriptors(tmp_path)
+        yield opened
+        assert descriptors(tmp_path) == before
+
+
+def _left(layout: Layout, data: bytes = DATA[:10]) -> None:
+    ingest = Ingest(layout, DIGEST, durable=False)
+    ingest.expect(len(DATA))
+    ingest.append(data)
+    ingest.leave()
+
+
+# parts of blobs
+
+
+@pytest.mark.parametrize(("age", "stays"), [(0.0, True), (6 * DAY, True), (8 * DAY, False)])
+def test_a_part_of_a_blob_is_kept_for_a_week(layout: Layout, tmp_path: Path, age: float, stays: bool) -> None:
+    _left(layout)
+    clear_ingests(layout, time.time() + age)
+    assert bool(under_way(tmp_path)) is stays
+
+
+@pytest.mark.parametrize(("age", "stays"), [(0.0, True), (120.0, False)])
+def test_an_empty_part_is_kept_for_the_moment(layout: Layout, tmp_path: Path, age: float, stays: bool) -> None:
+    _left(layout)
+    os.truncate(data_of_the_ingest(tmp_path), 0)
+    clear_ingests(layout, time.time() + age)
+    assert bool(under_way(tmp_path)) is stays
+
+
+def test_a_part_of_a_blob_that_is_there_goes_and_the_blob_stays(layout: Layout, tmp_path: Path) -> None:
+    _left(layout, DATA)
+    os.link(data_of_the_ingest(tmp_path), path_of(tmp_path, DIGEST))  # a crash came before the clearing up
+    clear_ingests(layout, time.time())
+    assert under_way(tmp_path) == []
+    assert path_of(tmp_path, DIGEST).read_bytes() == DATA
+
+
+def test_what_somebody_holds_stays_however_old_it_is(layout: Layout, tmp_path: Path) -> None:
+    ingest = Ingest(layout, DIGEST, durable=False)
+    ingest.append(DATA)
+    path_of(tmp_path, DIGEST).write_bytes(DATA)
+    clear_ingests(layout, time.time() + 365 * DAY)
+    assert under_way(tmp_path) != []
+    ingest.abort()
+    clear_ingests(layout, time.time())
+    assert under_way(tmp_path) == []
+
+
+@pytest.mark.parametrize("names", [[], ["total"], ["total", "stray"]])
+def test_a_part_without_bytes_goes(layout: Layout, tmp_path: Path, names: list[str]) -> None:
+    (tmp_path / "ingest" / NAME).mkdir()
+    for name in names:
+        (tmp_path / "ingest" / NAME / name).touch()
+    clear_ingests(layout, time.time())
+    assert under_way(tmp_path) == []
+
+
+PLANTS: dict[str, Callable[[Path], object]] = {
+    "a file for the directory": lambda place: place.touch(),
+    "a link for the directory": lambda place: place.symlink_to("/nonexistent"),
+    "a link to a directory": lambda place: place.symlink_to(place.parent),
+    "a link for the bytes": lambda place: (place / "data").symlink_to("/nonexistent"),
+    "a FIFO for the bytes": lambda place: os.mkfifo(place / "data"),
+}
+
+
+@pytest.mark.parametrize("plant", PLANTS)
+def test_what_was_planted_in_the_way_of_a_blob_goes(layout: Layout, tmp_path: Path, plant: str) -> None:
+    place = tmp_path / "ingest" / NAME
+    if "bytes" in plant:
+        place.mkdir()
+    PLANTS[plant](place)
+    clear_ingests(layout, time.time())
+    assert under_way(tmp_path) == []
+    Ingest(layout, DIGEST, durable=False).abort()
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "sha256-short", "md5-" + "0" * 32])
+def test_what_is_not_ours_stays(layout: Layout, tmp_path: Path, name: str) -> None:
+    (tmp_path / "ingest" / name).mkdir()
+    clear_ingests(layout, time.time() + 365 * DAY)
+    assert under_way(tmp_path) == [name]
+
+
+def test_one_that_cannot_be_removed_does_not_keep_the_others(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    disk = FaultyDisk()
+    with layout_at(tmp_path, disk) as layout:
+        for number in range(3):
+            (tmp_path / "ingest" / f"sha256-{blob(number)[0].encoded}").mkdir()
+        disk.arm(1, Fault(errno.EIO))
+        clear_ingests(layout, time.time())
+        assert disk.fired
+        assert len(under_way(tmp_path)) == 1
+        assert [record.getMessage() for record in caplog.records] == [
+            "a part of a blob cannot be removed: Input/output error"
+        ]
+    disk.release()
+
+
+# quarantine
+
+
+def _quarantined(root: Path, count: int, size: int = 1) -> list[str]:
+    """Files in quarantine, the newest last."""
+    names = [f"sha256-{blob(-number)[0].encoded}-{number:05}" for number in range(count)]
+    for name in names:
+        with (root / "quarantine" / name).open("wb") as file:
+            file.truncate(size)
+    return names
+
+
+def _kept(root: Path) -> list[str]:
+    return sorted((path.name for path in (root / "quarantine").iterdir()), key=lambda name: name[-5:])
+
+
+def test_the_newest_sixteen_are_kept(layout: Layout, tmp_path: Path) -> None:
+    names = _quarantined(tmp_path, 20)
+    clear_quarantine(layout)
+    assert _kept(tmp_path) == names[4:]
+
+
+@pytest.mark.parametrize(("size", "kept"), [(1 << 28, 4), (1 << 31, 1)])
+def test_large_ones_are_kept_up_to_a_gibibyte_and_the_newest_always(
+    layout: Layout, tmp_path: Path, size: int, kept: int
+) -> None:
+    names = _quarantined(tmp_path, 6, size)
+    clear_quarantine(layout)
+    assert _kept(tmp_path) == names[-kept:]
+
+
+def test_a_directory_in_quarantine_does_not_keep_the_others(layout: Layout, tmp_path: Path) -> None:
+    names = _quarantined(tmp_path, 18)
+    (tmp_path / "quarantine" / names[0]).unlink()
+    (tmp_path / "quarantine" / names[0]).mkdir()
+    clear_quarantine(layout)
+    assert _kept(tmp_path) == [names[0], *names[2:]]

@@ -1,0 +1,233 @@
+"""Databases that are gone or broken are made again, and the index is brought in line with the files."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from mirror.errors import StoreFailed
+from mirror.oci.digest import Digest
+from mirror.store.catalog import Catalog, Key, Note, member_note
+from mirror.store.index import Index, Member, TagRow
+from mirror.store.ingest import Stamp
+from mirror.store.layout import Layout
+from mirror.store.recovery import make_again, open_database, reconcile
+from tests.support.caches import blob, descriptors, layout_at, path_of
+
+DIGEST, DATA = blob(1)
+NAME = str(DIGEST)
+STAMP = Stamp(100, 1, 1)
+MEMBER = Member("u", "r", NAME, "type", "content")
+TAG = TagRow("u", "r", "latest", NAME, 100.0)
+TAG_KEY = Key("tag", "u", "r", "latest")
+
+
+@contextmanager
+def _both(layout: Layout) -> Iterator[tuple[Index, Catalog]]:
+    index, catalog = open_database(Index, layout.index), open_database(Catalog, layout.catalog)
+    try:
+        yield index, catalog
+    finally:
+        index.close()
+        catalog.close()
+
+
+def _told(layout: Layout) -> None:
+    """A cache that knows a membership, a tag and a variant of it, and an absence."""
+    with _both(layout) as (index, catalog):
+        index.put_members([MEMBER])
+        index.put_tags([TAG])
+        fact = {"digest": NAME, "checked": 100.0, "failed": 7.0}
+        with catalog.transaction():
+            catalog.write(member_note(MEMBER))
+            catalog.write(Note(TAG_KEY, fact, 60.0))
+            catalog.write(Note(Key("tag", "u", "r", "latest", "schema2"), fact, 60.0))
+            catalog.write(Note(Key("absent", "u", "r", "nothing"), {"since": 1.0, "until": 2.0}, 60.0))
+
+
+# opening
+
+
+def _remove(directory: Path) -> None:
+    for path in directory.iterdir():
+        path.unlink()
+
+
+def _spoil(directory: Path) -> None:
+    for path in directory.iterdir():
+        path.write_bytes(b"garbage" * 2000)
+
+
+def _spoil_a_page(directory: Path) -> None:
+    (path,) = directory.iterdir()
+    with path.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * 4096)
+
+
+def _cut(directory: Path) -> None:
+    (path,) = directory.iterdir()
+    os.truncate(path, path.stat().st_size // 4096 // 2 * 4096)
+
+
+def _empty(directory: Path) -> None:
+    for path in directory.iterdir():
+        path.write_bytes(b"")
+
+
+def _replace(directory: Path) -> None:
+    _remove(directory)
+    for name in ("index.db", "cache.db"):
+        connection = sqlite3.connect(directory / name)
+        connection.executescript("CREATE TABLE blobs (a); CREATE TABLE Cache (a); CREATE TABLE Settings (a)")
+        connection.close()
+
+
+LOSSES: dict[str, Callable[[Path], object]] = {
+    "file removed": _remove,
+    "directory removed": shutil.rmtree,
+    "garbage": _spoil,
+    "a page of garbage": _spoil_a_page,
+    "cut": _cut,
+    "emptied": _empty,
+    "another program's": _replace,
+}
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("lost", ["index", "catalog", "index catalog"])
+def test_a_lost_database_is_made_again_from_the_other(tmp_path: Path, loss: str, lost: str) -> None:
+    with layout_at(tmp_path) as layout:
+        _told(layout)
+    for name in lost.split():
+        LOSSES[loss](tmp_path / name)
+    with layout_at(tmp_path) as layout, _both(layout) as (index, catalog):
+        make_again(index, catalog)
+        both_lost = lost == "index catalog"
+        assert list(index.members()) == ([] if both_lost else [MEMBER])
+        assert list(index.tags()) == ([] if both_lost else [TAG])
+        member = catalog.get(member_note(MEMBER).key)
+        assert member == (None if both_lost else {"media_type": "type", "content": "content"})
+        tag = catalog.get(TAG_KEY)
+        assert (tag is None) is both_lost
+        assert tag is None or (tag["digest"], tag["checked"]) == (NAME, 100.0)
+    assert descriptors(tmp_path) == []
+
+
+def test_a_broken_database_is_kept_aside_once(tmp_path: Path) -> None:
+    for attempt in (b"first garbage", b"second garbage"):
+        (tmp_path / "database").mkdir(exist_ok=True)
+        (tmp_path / "database" / Index.FILE).write_bytes(attempt * 1000)
+        open_database(Index, tmp_path / "database").close()
+        assert (tmp_path / "database.broken" / Index.FILE).read_bytes() == attempt * 1000
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["database", "database.broken"]
+
+
+def test_a_database_that_somebody_holds_is_not_set_aside(tmp_path: Path) -> None:
+    Index(tmp_path).close()
+    other = sqlite3.connect(tmp_path / Index.FILE, isolation_level=None)
+    other.executescript("PRAGMA locking_mode = exclusive; BEGIN EXCLUSIVE; CREATE TABLE t (a);")
+    with pytest.raises(StoreFailed, match="locked"):
+        open_database(Index, tmp_path)
+    other.close()
+    assert not tmp_path.with_name(f"{tmp_path.name}.broken").exists()
+    open_database(Index, tmp_path).close()
+
+
+def test_what_both_know_is_left_as_it_is(tmp_path: Path) -> None:
+    with layout_at(tmp_path) as layout:
+        _told(layout)
+        with _both(layout) as (index, catalog):
+            make_again(index, catalog)
+            assert list(index.tags()) == [TAG]  # not the variant
+            assert catalog.get(TAG_KEY) == {"digest": NAME, "checked": 100.0, "failed": 7.0}  # not without `failed`
+
+
+def test_forged_facts_are_not_carried_over(tmp_path: Path) -> None:
+    with layout_at(tmp_path) as layout, _both(layout) as (index, catalog):
+        with catalog.transaction():
+            catalog.write(Note(Key("member", "u", "r", NAME), {"media_type": 1, "content": None}))
+            catalog.write(Note(TAG_KEY, {"digest": "nonsense", "checked": 1.0, "failed": 0.0}))
+            catalog.write(Note(Key("of a kind of its own", "u", "r", NAME), {"media_type": None, "content": None}))
+        make_again(index, catalog)
+        assert list(index.members()) == []
+        assert list(index.tags()) == []
+
+
+# the files
+
+
+def _reconcile(layout: Layout, index: Index) -> int:
+    return sum(1 for _ in reconcile(layout, index))
+
+
+def test_files_are_found_and_rows_without_a_file_are_forgotten(tmp_path: Path) -> None:
+    with layout_at(tmp_path) as layout, _both(layout) as (index, _):
+        other = Digest.of(DATA, "sha512")
+        for digest in (DIGEST, other):
+            path_of(tmp_path, digest).write_bytes(DATA)
+        os.utime(path_of(tmp_path, other), (1, 1))
+        index.put_blob(str(Digest.of(b"gone")), STAMP, 1.0)
+        index.put_blob("nonsense", STAMP, 1.0)
+        _reconcile(layout, index)
+        assert list(index.least_used()) == [(str(other), 100), (NAME, 100)]  # the older first
+        assert index.stamp(NAME) is None  # found is not verified
+        assert index.size() == 200
+
+
+def test_what_is_known_of_a_file_that_is_there_stays(tmp_path: Path) -> None:
+    with layout_at(tmp_path) as layout, _both(layout) as (index, _):
+        path_of(tmp_path, DIGEST).write_bytes(DATA)
+        index.put_blob(NAME, STAMP, 1.0)
+        _reconcile(layout, index)
+        assert index.stamp(NAME) == STAMP
+
+
+@pytest.mark.parametrize("name", [f"{DIGEST.encoded}.gz", "README", "a" * 63, DIGEST.encoded.upper()])
+def test_what_has_no_digest_s_name_is_left_alone(tmp_path: Path, name: str) -> None:
+    with layout_at(tmp_path) as layout, _both(layout) as (index, _):
+        stray = tmp_path / "blobs" / "sha256" / name
+        stray.write_bytes(DATA)
+        _reconcile(layout, index)
+        assert index.size() == 0
+        assert stray.exists()
+
+
+def test_what_is_no_file_is_not_counted(tmp_path: Path) -> None:
+    with layout_at(tmp_path) as layout, _both(layout) as (index, _):
+        path_of(tmp_path, DIGEST).mkdir()
+        path_of(tmp_path, Digest.of(b"link")).symlink_to(tmp_path / "version")
+        _reconcile(layout, index)
+        assert index.size() == 0
+
+
+def test_many_blobs_are_taken_in_steps(tmp_path: Path) -> None:
+    with layout_at(tmp_path) as layout, _both(layout) as (index, _):
+        digests = [blob(number)[0] for number in range(2001)]
+        for digest in digests:
+            path_of(tmp_path, digest).touch()
+        gone = [str(Digest.of(f"gone {number}".encode())) for number in range(1500)]
+        with index:
+            for name in gone:
+                index.find_blob(name, 1, 0.0)
+        assert _reconcile(layout, index) == 3 + 4  # a thousand at a time
+        assert index.digests("", 9999) == sorted(map(str, digests))
+
+
+def test_a_blob_that_comes_between_two_steps_is_not_forgotten(tmp_path: Path) -> None:
+    with layout_at(tmp_path) as layout, _both(layout) as (index, _):
+        index.find_blob(str(Digest.of(b"gone")), 1, 0.0)
+        path_of(tmp_path, DIGEST).write_bytes(DATA)
+        steps = reconcile(layout, index)
+        assert next(steps) == 1
+        late, data = blob(2)
+        path_of(tmp_path, late).write_bytes(data)
+        index.put_blob(str(late), STAMP, 1.0)
+        assert next(steps) == 3
+        assert index.digests("", 9) == sorted([NAME, str(late)])

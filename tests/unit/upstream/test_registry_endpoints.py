@@ -1,0 +1,143 @@
+"""Several endpoints, and how long they may take together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from mirror.errors import Absent, Code, Denied, Throttled, Unreachable
+from mirror.oci.digest import Digest
+from mirror.config.settings import Limits, Upstream
+from mirror.upstream.registry import Registry
+from tests.support.clock import Clock
+from tests.support.faults import Fault, Never
+from tests.support.registry import FakeRegistry
+from tests.support.upstreams import LIMITS, Setting, opened
+
+DIGEST = Digest.of(b"blob")
+
+
+async def _read(registry: Registry, repository: str, digest: Digest, offset: int = 0) -> bytes:
+    pieces = []
+    async with registry.blob(repository, digest, offset) as body:
+        while piece := await body.read():
+            pieces.append(piece)
+    return b"".join(pieces)
+
+
+async def _blob(registry: Registry) -> object:
+    return await _read(registry, "a/b", DIGEST)
+
+
+QUESTIONS: dict[str, Callable[[Registry], Awaitable[object]]] = {
+    "head_manifest": lambda registry: registry.head_manifest("a/b", "v1"),
+    "manifest": lambda registry: registry.manifest("a/b", "v1"),
+    "head_blob": lambda registry: registry.head_blob("a/b", DIGEST),
+    "blob": _blob,
+    "tags": lambda registry: registry.tags("a/b"),
+}
+every_question = pytest.mark.parametrize("operation", QUESTIONS)
+
+
+@every_question
+@pytest.mark.parametrize(
+    "fault", [Fault(status=503), Fault(status=429), Fault(drop=True), Fault(hold=Never()), Fault(status=418)]
+)
+async def test_when_one_endpoint_fails_the_next_is_asked(operation: str, fault: Fault) -> None:
+    async with FakeRegistry() as one, FakeRegistry() as two:
+        two.push_image("a/b", "v1", [b"blob"])
+        one.fail(fault, times=None)
+        async with opened(Upstream(endpoints=(one.url, two.url))) as registry:
+            await QUESTIONS[operation](registry)
+            asked = one.count()
+            await QUESTIONS[operation](registry)
+        assert one.count() == asked  # behind the other for now
+        assert two.count() == 2
+
+
+async def test_an_endpoint_that_failed_is_asked_first_again_after_ten_seconds() -> None:
+    clock = Clock()
+    async with FakeRegistry() as one, FakeRegistry() as two:
+        one.push_image("a/b", "v1", [])
+        two.push_image("a/b", "v1", [])
+        one.fail(Fault(status=503))
+        async with opened(Upstream(endpoints=(one.url, two.url)), Setting(clock=clock)) as registry:
+            await registry.manifest("a/b", "v1")
+            clock.advance(9)
+            await registry.manifest("a/b", "v1")
+            clock.advance(2)
+            await registry.manifest("a/b", "v1")
+        assert (one.count(), two.count()) == (2, 2)
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+async def test_a_refusal_or_an_absence_is_an_answer(status: int) -> None:
+    async with FakeRegistry() as one, FakeRegistry() as two:
+        two.push_image("a/b", "v1", [])
+        one.fail(Fault(status=status), times=None)
+        async with opened(Upstream(endpoints=(one.url, two.url))) as registry:
+            for _ in range(2):
+                with pytest.raises((Absent, Denied)):
+                    await registry.manifest("a/b", "v1")
+        assert (one.count(), two.count()) == (2, 0)
+
+
+async def test_when_all_endpoints_fail_the_first_ones_failure_is_told() -> None:
+    async with FakeRegistry() as one, FakeRegistry() as two:
+        one.fail(Fault(status=429, headers={"Retry-After": "9"}))
+        two.fail(Fault(status=503))
+        async with opened(Upstream(endpoints=(one.url, two.url))) as registry:
+            with pytest.raises(Throttled) as caught:
+                await registry.manifest("a/b", "v1")
+        assert caught.value.retry_after == 9
+        assert two.count() == 1
+
+
+async def test_a_manifest_that_breaks_off_is_had_from_the_next_endpoint() -> None:
+    async with FakeRegistry() as one, FakeRegistry() as two:
+        image = one.push_image("a/b", "v1", [])
+        two.push_image("a/b", "v1", [])
+        one.fail(Fault(cut_at=10))
+        async with opened(Upstream(endpoints=(one.url, two.url))) as registry:
+            assert (await registry.manifest("a/b", "v1")).body == image.manifest_body
+
+
+# --- time
+
+
+async def test_everything_before_the_first_byte_has_one_limit() -> None:
+    limits = Limits(connect_timeout=5, first_byte_timeout=5, read_timeout=5, answer_timeout=0.3)
+    async with FakeRegistry() as one, FakeRegistry() as two:
+        one.fail(Fault(hold=Never()))
+        async with opened(Upstream(endpoints=(one.url, two.url)), Setting(limits)) as registry:
+            with pytest.raises(Unreachable, match=r"within 0\.3 s") as caught:
+                await registry.manifest("a/b", "v1")
+            assert caught.value.code is Code.TIMEOUT
+            with pytest.raises(Absent):
+                await registry.manifest("a/b", "v1")  # of the second, because the first one is known to be slow
+        assert (one.count(), two.count()) == (1, 1)
+
+
+async def test_a_manifest_that_dribbles_falls_under_the_limit_too() -> None:
+    limits = Limits(connect_timeout=5, first_byte_timeout=5, read_timeout=5, answer_timeout=0.3)
+    async with FakeRegistry() as server, opened(Upstream(endpoints=(server.url,)), Setting(limits)) as registry:
+        server.push_image("a/b", "v1", [])
+        server.fail(Fault(stall_at=10, until=Never()))
+        with pytest.raises(Unreachable) as caught:
+            await registry.manifest("a/b", "v1")
+    assert caught.value.code is Code.TIMEOUT
+
+
+async def test_a_blob_may_take_longer_than_the_limit() -> None:
+    limits = LIMITS.model_copy(update={"answer_timeout": 0.3, "read_timeout": 5.0})
+    more = asyncio.Event()
+    async with FakeRegistry() as server, opened(Upstream(endpoints=(server.url,)), Setting(limits)) as registry:
+        server.push_blob("a/b", b"blob")
+        server.fail(Fault(stall_at=2, until=more))
+        async with registry.blob("a/b", DIGEST) as body:
+            assert await body.read() == b"bl"
+            asyncio.get_running_loop().call_later(0.5, more.set)
+            assert await body.read() == b"ob"
+            assert await body.read() == b""

@@ -1,0 +1,80 @@
+"""What a token server's answer says."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from mirror.upstream.tokens import parse
+
+
+@pytest.mark.parametrize(
+    ("document", "text"),
+    [
+        ({"token": "a.b-c_d"}, "a.b-c_d"),
+        ({"access_token": "abc"}, "abc"),
+        ({"token": "one", "access_token": "two"}, "one"),
+        ({"token": "", "access_token": "two"}, "two"),
+        ({"token": None, "access_token": "two"}, "two"),
+    ],
+)
+def test_a_token_goes_by_either_name(document: object, text: str) -> None:
+    assert parse(json.dumps(document).encode(), 0.0).text == text
+
+
+@pytest.mark.parametrize(
+    ("told", "seconds"),
+    [
+        (300, 300.0),
+        (299.5, 299.5),
+        (1, 10.0),
+        (0, 10.0),
+        (-300, 10.0),
+        (86400, 3600.0),
+        (10**30, 3600.0),
+        (1e300, 3600.0),
+        (None, 60.0),
+        (True, 60.0),
+        ("300", 60.0),
+        ([], 60.0),
+    ],
+)
+def test_a_lifetime_is_kept_within_reason(told: object, seconds: float) -> None:
+    assert parse(json.dumps({"token": "t", "expires_in": told}).encode(), 0.0).lifetime == seconds
+
+
+def test_a_lifetime_that_is_not_told_is_a_minute() -> None:
+    token = parse(b'{"token": "t"}', 1000.0)
+    assert (token.issued, token.lifetime) == (1000.0, 60.0)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html>",
+        b"[]",
+        b"null",
+        b'"token"',
+        b"{}",
+        b'{"token": 5}',
+        b'{"token": ["a"]}',
+        b'{"token": "a b"}',
+        b'{"token": "a\\r\\nHost: evil.test"}',
+        b'{"token": "\\u00e9"}',
+        b'{"token": "\\ud800"}',
+        b'{"token": "\xff"}',
+        b'{"expires_in": NaN, "token": "t"}',
+        b"[" * 60_000,
+        b'{"token":' + b'{"a":' * 10_000,
+    ],
+)
+def test_what_holds_no_token_that_could_be_sent_is_refused(body: bytes) -> None:
+    with pytest.raises(ValueError, match=r"^(is|holds) ") as caught:
+        parse(body, 0.0)
+    assert "evil" not in str(caught.value)
+
+
+def test_a_token_does_not_show_itself() -> None:
+    assert "canary" not in repr(parse(b'{"token": "canary"}', 0.0))
