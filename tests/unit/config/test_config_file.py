@@ -51,8 +51,8 @@ def problems(file: Path, text: str) -> list[str]:
         ("? [a]\n: b", "mirror.yml:1: a key is not text"),
         ("<<: 5", "mirror.yml:1: `<<` takes a mapping or a list of mappings"),
         ("log: &x {level: *x}", "mirror.yml:1: an alias leads to itself, or to too much"),
-        ("catalog: !!int x", "mirror.yml:1: catalog: has a tag that has no meaning here, or does not fit its value"),
-        ("catalog: !!python/name:os.system x", "mirror.yml:1: catalog: has a tag that has no meaning here"),
+        ("builtin_upstreams: !!int x", "mirror.yml:1: builtin_upstreams: has a tag that has no meaning here, or does not fit its value"),
+        ("builtin_upstreams: !!python/name:os.system x", "mirror.yml:1: builtin_upstreams: has a tag that has no meaning here"),
         (
             "upstreams: {a.b: {password: 12345, username: x}}",
             "mirror.yml:1: upstreams.a.b.password: not text; write it in",

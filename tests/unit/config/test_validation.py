@@ -40,7 +40,7 @@ def test_no_key_is_lost_whatever_it_is_called() -> None:
 
 
 def test_right_values_are_settings() -> None:
-    assert validate({"catalog": True}) == (Settings(catalog=True), [])
+    assert validate({"builtin_upstreams": True}) == (Settings(builtin_upstreams=True), [])
 
 
 def test_mistakes_behind_other_mistakes_are_told_too() -> None:
@@ -122,7 +122,7 @@ def test_an_unknown_key_is_told_with_the_nearest_right_one(
         ({"limits": {"connections": 0}}, "limits.connections", "must be greater than or equal to 1"),
         ({"limits": {"resumes": 1.5}}, "limits.resumes", "not a whole number"),
         ({"limits": {"keepalive": "0s"}}, "limits.keepalive", "must be greater than 0"),
-        ({"catalog": "perhaps"}, "catalog", "neither true nor false"),
+        ({"builtin_upstreams": "perhaps"}, "builtin_upstreams", "neither true nor false"),
         ({"log": {"level": "loud"}}, "log.level", "must be debug, info, warning or error"),
         ({"upstreams": {"a.b": {"username": 5}}}, "upstreams.a.b.username", "not text; write it in quotes"),
         ({"upstreams": {"a.b": {"password": 5}}}, "upstreams.a.b.password", "not text; write it in quotes"),
