@@ -92,7 +92,6 @@ async def _calls_of_a_commit(root: Path, *, durable: bool) -> list[tuple[str, st
         disk.disarm()  # begins a new trace
         await store.commit(ingest)
         trace = list(disk.trace)
-    disk.release()
     return trace
 
 
@@ -126,7 +125,6 @@ async def test_s2_a_failed_sync_drops_the_ingest(tmp_path: Path, number: int) ->
         disk.disarm()
         await store.put(DIGEST, DATA)
         assert await content(store, DIGEST) == DATA
-    disk.release()
 
 
 # S3: committing what exists succeeds and keeps the first copy

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from mirror.store.filesystem import Filesystem
@@ -44,8 +43,6 @@ class FaultyDisk(Filesystem):
         self._at = NEVER
         self._fault = DEATH
         self._names: dict[int, str] = {}
-        self._unsynced: dict[int, int] = {}  # inode → our own descriptor: files with bytes not synced
-        self._unsynced_names: dict[int, list[str]] = {}  # directory → names published there, not synced
 
     def arm(self, at: int, fault: Fault) -> None:
         """Begin to count anew, and strike at call number `at`."""
@@ -60,28 +57,6 @@ class FaultyDisk(Filesystem):
     def calls(self) -> list[str]:
         return [call for call, _ in self.trace]
 
-    def cut_power(self) -> None:
-        """What the kernel had not written is lost: bytes are zeros, and look as old as they were; names are gone.
-
-        Zeros under an unchanged size and time are the worst that a file system may leave, and the hardest to notice.
-        """
-        for descriptor in self._unsynced.values():
-            status = os.fstat(descriptor)
-            os.pwrite(descriptor, bytes(status.st_size), 0)
-            os.utime(descriptor, ns=(status.st_atime_ns, status.st_mtime_ns))
-        for directory, names in self._unsynced_names.items():
-            for name in names:
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(name, dir_fd=directory)
-        self.release()
-
-    def release(self) -> None:
-        """Close the descriptors that are kept for `cut_power`."""
-        for descriptor in (*self._unsynced.values(), *self._unsynced_names):
-            os.close(descriptor)
-        self._unsynced.clear()
-        self._unsynced_names.clear()
-
     # calls that change the disk
 
     def make_directory(self, name: str, parent: int) -> int:
@@ -94,8 +69,13 @@ class FaultyDisk(Filesystem):
         return self._named(descriptor, name), status
 
     def write(self, descriptor: int, data: bytes | memoryview, offset: int) -> None:
-        self._call("write", self._name(descriptor), lambda: self._write(descriptor, data[: len(data) // 2], offset))
-        self._write(descriptor, data, offset)
+        try:
+            self._call("write", self._name(descriptor))
+        except BaseException:
+            if len(self.trace) - 1 == self._at:
+                super().write(descriptor, data[: len(data) // 2], offset)
+            raise
+        super().write(descriptor, data, offset)
 
     def truncate(self, descriptor: int, size: int) -> None:
         self._call("truncate", self._name(descriptor))
@@ -103,20 +83,15 @@ class FaultyDisk(Filesystem):
 
     def sync(self, descriptor: int) -> None:
         self._call("sync", self._name(descriptor))
-        self._sync(descriptor)
+        super().sync(descriptor)
 
     def sync_all(self, directory: int) -> None:
         self._call("sync_all", self._name(directory))
-        self.release()
+        super().sync_all(directory)
 
     def publish(self, name: str, parent: int, final: str, final_parent: int) -> bool:
         self._call("publish", name)
-        published = super().publish(name, parent, final, final_parent)
-        if published:
-            known = next((kept for kept in self._unsynced_names if os.path.sameopenfile(kept, final_parent)), None)
-            kept = os.dup(final_parent) if known is None else known
-            self._unsynced_names.setdefault(kept, []).append(final)
-        return published
+        return super().publish(name, parent, final, final_parent)
 
     def move(self, name: str, parent: int, target: str, target_parent: int) -> None:
         self._call("move", name)
@@ -152,33 +127,16 @@ class FaultyDisk(Filesystem):
         self._look()
         return super().status(name, parent)
 
-    def _call(self, call: str, name: str, half: Callable[[], None] | None = None) -> None:
+    def _call(self, call: str, name: str) -> None:
         number = len(self.trace)
         self.trace.append((call, name))
         if number == self._at or (number > self._at and self._fault.lasting):
-            if half is not None and not self.fired:
-                half()
             self.fired = True
             self._fault.strike()
 
     def _look(self) -> None:
         if self.fired and self._fault.errno is None:
             raise Killed
-
-    def _write(self, descriptor: int, data: bytes | memoryview, offset: int) -> None:
-        super().write(descriptor, data, offset)
-        inode = os.fstat(descriptor).st_ino
-        if inode not in self._unsynced:  # opened anew: a copy would keep the lock of a process that has died
-            self._unsynced[inode] = os.open(f"/proc/self/fd/{descriptor}", os.O_RDWR | os.O_CLOEXEC)
-
-    def _sync(self, descriptor: int) -> None:
-        super().sync(descriptor)
-        kept = self._unsynced.pop(os.fstat(descriptor).st_ino, None)
-        if kept is not None:
-            os.close(kept)
-        for directory in [kept for kept in self._unsynced_names if os.path.sameopenfile(kept, descriptor)]:
-            del self._unsynced_names[directory]
-            os.close(directory)
 
     def _named(self, descriptor: int, name: str) -> int:
         self._names[descriptor] = name
@@ -188,8 +146,68 @@ class FaultyDisk(Filesystem):
         return self._names.get(descriptor, "?")
 
 
-class SyncingNothing(FaultyDisk):
-    """A disk whose syncs do nothing at all: what the order of calls is worth shows on this one."""
+class VolatileDisk(FaultyDisk):
+    """A disk that remembers what no sync has covered, and loses it with the power. `close` it in the end."""
 
-    def _sync(self, descriptor: int) -> None:
+    def __init__(self) -> None:
+        super().__init__()
+        self._files: dict[int, int] = {}  # inode → a descriptor of ours, of files with bytes that are not synced
+        self._directories: dict[int, tuple[int, list[str]]] = {}  # the same of directories, with the names not synced
+
+    def cut_power(self) -> None:
+        """Lose what is not synced: bytes become zeros and look as old as they were, names are gone.
+
+        Zeros under an unchanged size and time are the worst that a file system may leave, and the hardest to notice.
+        """
+        for descriptor in self._files.values():
+            status = os.fstat(descriptor)
+            os.pwrite(descriptor, bytes(status.st_size), 0)
+            os.utime(descriptor, ns=(status.st_atime_ns, status.st_mtime_ns))
+        for directory, names in self._directories.values():
+            for name in names:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(name, dir_fd=directory)
+        self.close()
+
+    def close(self) -> None:
+        """Forget what is not synced."""
+        for descriptor in (*self._files.values(), *(kept for kept, _ in self._directories.values())):
+            os.close(descriptor)
+        self._files.clear()
+        self._directories.clear()
+
+    def write(self, descriptor: int, data: bytes | memoryview, offset: int) -> None:
+        inode = os.fstat(descriptor).st_ino
+        if inode not in self._files:  # opened anew: a copy would keep the lock of a process that has died
+            self._files[inode] = os.open(f"/proc/self/fd/{descriptor}", os.O_RDWR | os.O_CLOEXEC)
+        super().write(descriptor, data, offset)
+
+    def publish(self, name: str, parent: int, final: str, final_parent: int) -> bool:
+        published = super().publish(name, parent, final, final_parent)
+        if published:
+            inode = os.fstat(final_parent).st_ino
+            if inode not in self._directories:
+                self._directories[inode] = (os.dup(final_parent), [])
+            self._directories[inode][1].append(final)
+        return published
+
+    def sync(self, descriptor: int) -> None:
+        super().sync(descriptor)
+        self._is_synced(os.fstat(descriptor).st_ino)
+
+    def sync_all(self, directory: int) -> None:
+        super().sync_all(directory)
+        self.close()
+
+    def _is_synced(self, inode: int) -> None:
+        if inode in self._files:
+            os.close(self._files.pop(inode))
+        if inode in self._directories:
+            os.close(self._directories.pop(inode)[0])
+
+
+class SyncingNothing(VolatileDisk):
+    """A disk whose syncs do nothing: on this one it shows what they are worth."""
+
+    def _is_synced(self, inode: int) -> None:
         """Leave everything as it is."""

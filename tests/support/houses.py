@@ -1,7 +1,8 @@
-"""Housekeeping with the rooms that it keeps, for the tests that look over its shoulder."""
+"""Rooms of the store on their own, and housekeeping with the rooms that it keeps."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -14,7 +15,9 @@ from mirror.store.eviction import Room
 from mirror.store.filesystem import Filesystem
 from mirror.store.housekeeping import Housekeeping
 from mirror.store.ingest import Stamp
-from tests.support.caches import ENDLESS, blob, layout_at, path_of
+from tests.support.caches import ENDLESS, blob, descriptors, layout_at, path_of
+
+DIGEST, DATA = blob(1, 5000)
 
 
 class House:
@@ -46,3 +49,26 @@ async def house_at(root: Path, room: Room = ENDLESS, disk: Filesystem | None = N
         blobs = Blobs(layout, databases.index, databases.write_index, threads)
         yield House(root, Housekeeping(layout, databases, blobs, room), databases, blobs)
         await databases.aclose()
+
+
+@asynccontextmanager
+async def blobs_at(root: Path, disk: Filesystem) -> AsyncIterator[tuple[Blobs, list[Digest]]]:
+    """Blobs on their own, and what they report: a file lies there that nobody has verified."""
+    heard: list[Digest] = []
+    with layout_at(root, disk) as layout, ThreadPoolExecutor(2) as threads:
+        databases = Databases(layout)
+        path_of(root, DIGEST).write_bytes(DATA)
+        before = descriptors(root)
+        yield Blobs(layout, databases.index, databases.write_index, threads, heard.append), heard
+        await databases.flush()
+        assert descriptors(root) == before
+        await databases.aclose()
+
+
+async def content_of(blobs: Blobs) -> bytes | None:
+    found = await blobs.open(DIGEST)
+    if found is None:
+        return None
+    with found:
+        assert (found.digest, found.size) == (DIGEST, len(DATA))
+        return os.pread(found.descriptor, found.size + 1, 0)

@@ -51,8 +51,14 @@ def problems(file: Path, text: str) -> list[str]:
         ("? [a]\n: b", "mirror.yml:1: a key is not text"),
         ("<<: 5", "mirror.yml:1: `<<` takes a mapping or a list of mappings"),
         ("log: &x {level: *x}", "mirror.yml:1: an alias leads to itself, or to too much"),
-        ("builtin_upstreams: !!int x", "mirror.yml:1: builtin_upstreams: has a tag that has no meaning here, or does not fit its value"),
-        ("builtin_upstreams: !!python/name:os.system x", "mirror.yml:1: builtin_upstreams: has a tag that has no meaning here"),
+        (
+            "default_upstream: !!int x",
+            "mirror.yml:1: default_upstream: has a tag that has no meaning here, or does not fit its value",
+        ),
+        (
+            "default_upstream: !!python/name:os.system x",
+            "mirror.yml:1: default_upstream: has a tag that has no meaning here",
+        ),
         (
             "upstreams: {a.b: {password: 12345, username: x}}",
             "mirror.yml:1: upstreams.a.b.password: not text; write it in",

@@ -21,9 +21,9 @@ def environment(variables: Mapping[str, str]) -> Environment:
 
 def test_a_variable_names_a_section_and_a_key() -> None:
     found = environment(
-        {"MIRROR_STORAGE__ROOT": "/srv/cache", "MIRROR_BUILTIN_UPSTREAMS": "true", "MIRROR_SERVER__TLS__KEY": "k"}
+        {"MIRROR_STORAGE__ROOT": "/srv/cache", "MIRROR_DEFAULT_UPSTREAM": "x", "MIRROR_SERVER__TLS__KEY": "k"}
     )
-    assert found.values == {"storage": {"root": "/srv/cache"}, "builtin_upstreams": "true", "server": {"tls": {"key": "k"}}}
+    assert found.values == {"storage": {"root": "/srv/cache"}, "default_upstream": "x", "server": {"tls": {"key": "k"}}}
     assert found.origins[("server", "tls", "key")] == "MIRROR_SERVER__TLS__KEY"
     assert not found.unknown
     assert not found.wrong

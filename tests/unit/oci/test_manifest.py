@@ -137,6 +137,7 @@ def test_a_header_may_have_parameters_and_capitals() -> None:
 )
 def test_another_content_type_is_refused(content_type: str) -> None:
     assert refused(body(IMAGE, mediaType=OCI_MANIFEST), content_type)
+    assert refused(body(IMAGE), content_type)
 
 
 @pytest.mark.parametrize(("declared", "embedded"), list(itertools.permutations(sorted(MANIFEST_TYPES), 2)))

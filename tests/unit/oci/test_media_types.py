@@ -35,6 +35,7 @@ ACCEPTED = [
     (["*/*;q=0, application/*"], OCI_INDEX),
     ([f"{OCI_INDEX};q=0", OCI_INDEX], OCI_INDEX),
     ([f"{OCI_INDEX};q=0", f"{OCI_INDEX} "], OCI_INDEX),
+    ([f"{OCI_INDEX} ", f"{OCI_INDEX};q=0"], OCI_INDEX),
     (DOCKERD, OCI_INDEX),
     (DOCKERD[::-1], DOCKER_LIST),
     ([", ".join(DOCKERD)], SCHEMA1_SIGNED),

@@ -179,6 +179,17 @@ def test_a_tail_that_is_not_the_end_of_an_object_is_refused(tail: object) -> Non
     assert refused(signed(UNSIGNED, signature(32, tail)))
 
 
+def test_a_length_counts_from_the_beginning() -> None:
+    member = b', "signatures": ' + json.dumps([signature(-999, unpadded(b"}"))]).encode()
+    backwards = member.replace(b"999", b"%d" % (len(member) + 1))
+    assert refused(UNSIGNED[:-1] + backwards + b"}")
+
+
+def test_a_tail_is_base64url_and_nothing_else() -> None:
+    assert schema1_payload(signed(UNSIGNED, signature(32, "fQ"))) == UNSIGNED
+    assert refused(signed(UNSIGNED, signature(32, "f!Q")))
+
+
 def test_a_body_that_is_not_an_object_is_refused() -> None:
     assert refused(b"[]")
     assert refused(b'{"signatures":[],"signatures":[]}')

@@ -6,24 +6,19 @@ import asyncio
 import errno
 import os
 import threading
-from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from mirror.errors import StoreFailed
-from mirror.oci.digest import Digest
 from mirror.store.blobs import Blobs
 from mirror.store.databases import Databases
 from mirror.store.filesystem import Filesystem
 from mirror.store.ingest import Stamp
 from mirror.tasks import end, spawn
-from tests.support.caches import blob, descriptors, flip, layout_at, path_of, published
-from tests.support.faulty_disk import Fault, FaultyDisk
-
-DIGEST, DATA = blob(1, 5000)
+from tests.support.caches import flip, layout_at, path_of, published
+from tests.support.houses import DATA, DIGEST, blobs_at, content_of
 
 
 class ReadingDisk(Filesystem):
@@ -51,62 +46,40 @@ class ReadingDisk(Filesystem):
         return super().read(descriptor, min(size, 1000), offset)
 
 
-@asynccontextmanager
-async def _blobs(root: Path, disk: Filesystem) -> AsyncIterator[tuple[Blobs, list[Digest]]]:
-    """Blobs on their own, and what they report: a file lies there that nobody has verified."""
-    heard: list[Digest] = []
-    with layout_at(root, disk) as layout, ThreadPoolExecutor(2) as threads:
-        databases = Databases(layout)
-        path_of(root, DIGEST).write_bytes(DATA)
-        before = descriptors(root)
-        yield Blobs(layout, databases.index, databases.write_index, threads, heard.append), heard
-        await databases.flush()
-        assert descriptors(root) == before
-        await databases.aclose()
-
-
-async def _content(blobs: Blobs) -> bytes | None:
-    found = await blobs.open(DIGEST)
-    if found is None:
-        return None
-    with found:
-        assert (found.digest, found.size) == (DIGEST, len(DATA))
-        return os.pread(found.descriptor, found.size + 1, 0)
-
-
 async def test_a_file_is_verified_once_for_all_who_ask(tmp_path: Path) -> None:
     disk = ReadingDisk()
-    async with _blobs(tmp_path, disk) as (blobs, _):
+    async with blobs_at(tmp_path, disk) as (blobs, _):
         disk.may_read.clear()
-        herd = [spawn(_content(blobs), f"reader {number}") for number in range(20)]
+        herd = [spawn(content_of(blobs), f"reader {number}") for number in range(20)]
         await asyncio.to_thread(disk.begun.wait, 10)
         disk.may_read.set()
         assert await asyncio.gather(*herd) == [DATA] * 20
         assert disk.reads == 6  # five thousand bytes and their end
-        assert await _content(blobs) == DATA
+        assert await content_of(blobs) == DATA
         assert disk.reads == 6
 
 
 async def test_a_reader_that_leaves_does_not_stop_the_verification(tmp_path: Path) -> None:
     disk = ReadingDisk()
-    async with _blobs(tmp_path, disk) as (blobs, _):
+    async with blobs_at(tmp_path, disk) as (blobs, _):
         disk.may_read.clear()
-        first = spawn(_content(blobs), "first")
+        first = spawn(content_of(blobs), "first")
         await asyncio.to_thread(disk.begun.wait, 10)
         await end(first)
         disk.may_read.set()
-        assert await _content(blobs) == DATA
+        assert await content_of(blobs) == DATA
         assert disk.reads == 6
 
 
 async def test_what_was_verified_is_trusted_by_the_next_process(tmp_path: Path) -> None:
-    async with _blobs(tmp_path, Filesystem()) as (blobs, _):
-        assert await _content(blobs) == DATA
+    async with blobs_at(tmp_path, Filesystem()) as (blobs, _):
+        assert await content_of(blobs) == DATA
     stamp = Stamp.of(path_of(tmp_path, DIGEST).stat())
     disk = ReadingDisk()
     with layout_at(tmp_path, disk) as layout, ThreadPoolExecutor(1) as threads:
         databases = Databases(layout)
         assert databases.index.stamp(str(DIGEST)) == stamp
+        disk.reads = 0
         assert await _content(Blobs(layout, databases.index, databases.write_index, threads)) == DATA
         assert disk.reads == 0
         await databases.aclose()
@@ -114,27 +87,27 @@ async def test_what_was_verified_is_trusted_by_the_next_process(tmp_path: Path) 
 
 async def test_what_is_noted_as_trusted_is_not_read(tmp_path: Path) -> None:
     disk = ReadingDisk()
-    async with _blobs(tmp_path, disk) as (blobs, _):
+    async with blobs_at(tmp_path, disk) as (blobs, _):
         blobs.trusted(DIGEST, Stamp.of(path_of(tmp_path, DIGEST).stat()))
-        assert await _content(blobs) == DATA
+        assert await content_of(blobs) == DATA
         assert disk.reads == 0
 
 
 async def test_a_blob_in_doubt_is_verified_before_it_is_served_again(tmp_path: Path) -> None:
     disk = ReadingDisk()
-    async with _blobs(tmp_path, disk) as (blobs, _):
+    async with blobs_at(tmp_path, disk) as (blobs, _):
         for reads in (6, 12):
             blobs.doubt(DIGEST)
-            assert await _content(blobs) == DATA
+            assert await content_of(blobs) == DATA
             assert disk.reads == reads
 
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.EBADMSG, errno.EUCLEAN])
 async def test_a_file_that_the_medium_does_not_give_back_is_put_aside(tmp_path: Path, number: int) -> None:
     disk = ReadingDisk()
-    async with _blobs(tmp_path, disk) as (blobs, heard):
+    async with blobs_at(tmp_path, disk) as (blobs, heard):
         disk.reading = OSError(number, os.strerror(number))
-        assert await _content(blobs) is None
+        assert await content_of(blobs) is None
         assert (published(tmp_path), heard) == ([], [DIGEST])
 
 
@@ -142,12 +115,12 @@ async def test_a_file_that_the_medium_does_not_give_back_is_put_aside(tmp_path: 
 @pytest.mark.parametrize("call", ["opening", "reading"])
 async def test_trouble_that_may_pass_is_an_error_and_the_file_stays(tmp_path: Path, number: int, call: str) -> None:
     disk = ReadingDisk()
-    async with _blobs(tmp_path, disk) as (blobs, heard):
+    async with blobs_at(tmp_path, disk) as (blobs, heard):
         setattr(disk, call, OSError(number, os.strerror(number)))
         with pytest.raises(StoreFailed, match=os.strerror(number)):
-            await _content(blobs)
+            await content_of(blobs)
         setattr(disk, call, None)
-        assert await _content(blobs) == DATA
+        assert await content_of(blobs) == DATA
         assert heard == []
 
 
@@ -161,8 +134,8 @@ async def test_a_file_that_vanishes_while_it_waits_for_its_verification_is_a_mis
                 self.remove(name, parent)
             return super().open_to_read(name, parent)
 
-    async with _blobs(tmp_path, Vanishing()) as (blobs, heard):
-        assert await _content(blobs) is None
+    async with blobs_at(tmp_path, Vanishing()) as (blobs, heard):
+        assert await content_of(blobs) is None
         assert heard == []
 
 
@@ -184,26 +157,26 @@ class Restless(Filesystem):
 
 async def test_a_file_that_is_touched_a_few_times_is_served(tmp_path: Path) -> None:
     disk = Restless(path_of(tmp_path, DIGEST), times=3)
-    async with _blobs(tmp_path, disk) as (blobs, heard):
-        assert await _content(blobs) == DATA
+    async with blobs_at(tmp_path, disk) as (blobs, heard):
+        assert await content_of(blobs) == DATA
         assert (disk.times, heard) == (0, [])
 
 
 async def test_a_file_that_is_touched_again_and_again_is_given_up(tmp_path: Path) -> None:
     disk = Restless(path_of(tmp_path, DIGEST), times=1000)
-    async with _blobs(tmp_path, disk) as (blobs, heard):
+    async with blobs_at(tmp_path, disk) as (blobs, heard):
         with pytest.raises(StoreFailed, match="changed again and again"):
-            await _content(blobs)
+            await content_of(blobs)
         assert heard == []
         disk.times = 0
-        assert await _content(blobs) == DATA
+        assert await content_of(blobs) == DATA
 
 
 async def test_a_file_that_is_changed_while_it_is_verified_is_not_trusted(tmp_path: Path) -> None:
     disk = ReadingDisk()
-    async with _blobs(tmp_path, disk) as (blobs, heard):
+    async with blobs_at(tmp_path, disk) as (blobs, heard):
         disk.may_read.clear()
-        reader = spawn(_content(blobs), "reader")
+        reader = spawn(content_of(blobs), "reader")
         await asyncio.to_thread(disk.begun.wait, 10)
         flip(path_of(tmp_path, DIGEST))
         flip(path_of(tmp_path, DIGEST))  # the bytes are right again, but who knows which ones were read
@@ -212,53 +185,11 @@ async def test_a_file_that_is_changed_while_it_is_verified_is_not_trusted(tmp_pa
         assert heard == [DIGEST]
 
 
-# out of the way
-
-
-async def test_a_bad_file_that_cannot_be_kept_is_removed(tmp_path: Path) -> None:
-    disk = FaultyDisk()
-    async with _blobs(tmp_path, disk) as (blobs, heard):
-        flip(path_of(tmp_path, DIGEST))
-        disk.arm(0, Fault(errno.ENOSPC))
-        assert await _content(blobs) is None
-        assert disk.calls == ["move", "remove"]
-        assert (published(tmp_path), heard) == ([], [DIGEST])
-        disk.release()
-
-
-async def test_a_bad_file_that_cannot_be_moved_at_all_is_an_error_and_never_served(tmp_path: Path) -> None:
-    disk = FaultyDisk()
-    async with _blobs(tmp_path, disk) as (blobs, heard):
-        flip(path_of(tmp_path, DIGEST))
-        disk.arm(0, Fault(errno.EROFS, lasting=True))
-        for _ in range(2):
-            with pytest.raises(StoreFailed, match="Read-only"):
-                await _content(blobs)
-        assert heard == []
-        disk.disarm()
-        assert await _content(blobs) is None
-        assert heard == [DIGEST]
-        disk.release()
-
-
-async def test_a_blob_that_cannot_be_removed_is_served_on(tmp_path: Path) -> None:
-    disk = FaultyDisk()
-    async with _blobs(tmp_path, disk) as (blobs, _):
-        assert await _content(blobs) == DATA
-        disk.arm(0, Fault(errno.EIO))
-        with pytest.raises(StoreFailed):
-            await blobs.delete(DIGEST)
-        assert await _content(blobs) == DATA
-        assert await blobs.delete(DIGEST)
-        assert await _content(blobs) is None
-        disk.release()
-
-
 async def test_closing_ends_a_verification_without_judging_the_file(tmp_path: Path) -> None:
     disk = ReadingDisk()
-    async with _blobs(tmp_path, disk) as (blobs, heard):
+    async with blobs_at(tmp_path, disk) as (blobs, heard):
         disk.may_read.clear()
-        reader = spawn(_content(blobs), "reader")
+        reader = spawn(content_of(blobs), "reader")
         await asyncio.to_thread(disk.begun.wait, 10)
         await blobs.aclose()
         disk.may_read.set()

@@ -121,7 +121,6 @@ async def test_an_eviction_that_fails_is_tried_again_with_another(
         assert all(_there(house, digests))
         assert await house.keeping.evict() == 200
         assert _there(house, digests) == [True] + [False] * 2 + [True] * 8
-    disk.release()
 
 
 async def test_a_read_only_disk_ends_nothing(tmp_path: Path) -> None:
@@ -134,7 +133,6 @@ async def test_a_read_only_disk_ends_nothing(tmp_path: Path) -> None:
         assert disk.calls == ["remove"] * 3  # one try a round
         disk.disarm()
         assert await house.keeping.evict() == 200
-    disk.release()
 
 
 async def test_a_row_that_no_file_can_belong_to_does_not_keep_others(tmp_path: Path) -> None:

@@ -157,7 +157,6 @@ def test_after_a_failed_write_only_what_is_counted_is_there(tmp_path: Path) -> N
         assert data_of_the_ingest(tmp_path).read_bytes() == DATA[:1000]
         ingest.append(DATA[1000:])
         assert ingest.commit() is not None
-    disk.release()
 
 
 def test_a_reader_s_descriptor_cannot_be_written_to(layout: Layout) -> None:
@@ -174,7 +173,6 @@ def test_a_reader_s_descriptor_cannot_be_written_to(layout: Layout) -> None:
 def test_an_ingest_that_cannot_be_cleared_away_is_taken_up_by_the_next(tmp_path: Path) -> None:
     disk = FaultyDisk()
     with layout_at(tmp_path, disk) as layout:
-        disk.release()
         before = descriptors(tmp_path)
         ingest = _begun(layout)
         ingest.append(DATA[:1000])
@@ -182,7 +180,6 @@ def test_an_ingest_that_cannot_be_cleared_away_is_taken_up_by_the_next(tmp_path:
         ingest.abort()  # never raises (S4)
         assert disk.fired
         disk.disarm()
-        disk.release()
         assert descriptors(tmp_path) == before
         again = _begun(layout)
         assert again.offset == 1000
