@@ -66,6 +66,16 @@ def upstream(directory: Path) -> Iterator[int]:
 
 
 @contextlib.contextmanager
+def bare(loop: str) -> Iterator[Server]:
+    with subprocess.Popen([sys.executable, "-m", "bench.bare", loop], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        try:
+            yield Server(process, int(process.stdout.readline()))
+        finally:
+            process.terminate()
+
+
+@contextlib.contextmanager
 def mirror(root: Path, upstream_port: int, loop: str) -> Iterator[Server]:
     """A mirror with an empty cache, its access log switched on and thrown away."""
     environment = os.environ | {
@@ -137,6 +147,7 @@ def one_round(directory: Path, content: Content, seconds: float, loop: str) -> l
         tempfile.TemporaryDirectory(dir=directory) as scratch,
         upstream(directory / "content") as port,
         mirror(Path(scratch) / "cache", port, loop) as server,
+        bare(loop) as reference,
     ):
         rows = [herd(server, blobs["256 MiB"], 32, port)]
         rows += [
@@ -149,6 +160,7 @@ def one_round(directory: Path, content: Content, seconds: float, loop: str) -> l
             small(server, "manifest by digest", by_digest, "GET", seconds),
             small(server, "1 KiB blob", blobs["1 KiB"], "GET", seconds),
             small(server, "/v2/", "/v2/", "GET", seconds),
+            small(reference, "aiohttp alone, 1 KiB", "/", "GET", seconds),
         ]
     return rows
 
