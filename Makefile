@@ -19,11 +19,13 @@ SOURCES := mirror tests bench
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2> /dev/null)
 RUNTIME := $(VENV)/runtime-$(VERSION).stamp
 TEST := $(VENV)/test-$(VERSION).stamp
+# An environment whose Python has gone since, with an upgrade of the system, is made anew as well.
+GONE := $(shell $(VENV)/bin/python -c '' 2> /dev/null || echo FORCE)
 
-.PHONY: serve test lint types bench soak image help packages
+.PHONY: serve test lint types bench soak image help packages FORCE
 
 serve: $(RUNTIME) ## Run the mirror on 127.0.0.1:5000 (ARGS="--config mirror.yml" for more)
-	@exec $(VENV)/bin/mirror serve $(ARGS)
+	@exec $(VENV)/bin/python -m mirror serve $(ARGS)
 
 test: packages lint types ## Check everything: style, types, and all tests with real clients (ARGS="-k tags" for some)
 	@if [[ $$(id -u) == 0 ]]; then \
@@ -40,7 +42,7 @@ lint: $(TEST) ## Check how the code is written
 	@$(VENV)/bin/ruff format --quiet --check $(SOURCES)
 
 types: $(TEST) ## Check the types, strictly
-	@$(VENV)/bin/mypy --no-error-summary
+	@$(VENV)/bin/python -m mypy --no-error-summary
 
 bench: $(TEST) ## Measure speed against peers, on this machine
 	@$(VENV)/bin/python bench/run.py $(ARGS)
@@ -61,10 +63,12 @@ image: ## Build the container image with docker, podman or buildah (IMAGE=mirror
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+FORCE:
+
 packages:
 	@tests/install-packages
 
-$(RUNTIME): requirements.lock pyproject.toml
+$(RUNTIME): requirements.lock pyproject.toml $(GONE)
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2> /dev/null || { \
 	  echo 'This needs Python 3.11, 3.12 or 3.13; $(PYTHON) is $(or $(VERSION),not there). Say make PYTHON=/path/to/python3.' >&2; \
 	  exit 1; }

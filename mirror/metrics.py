@@ -48,7 +48,7 @@ class Tally(Collector):
         labels = ("upstream", "kind", "result")
         requests = CounterMetricFamily("mirror_requests", "Requests answered.", labels=labels)
         served = CounterMetricFamily("mirror_served_bytes", "Bytes of bodies sent to clients.", labels=labels)
-        for key, (number, sent) in sorted(self._counts.items()):
+        for key, (number, sent) in sorted(self._counts.copy().items()):  # the loop goes on counting meanwhile
             requests.add_metric(key, number)
             served.add_metric(key, sent)
         yield requests

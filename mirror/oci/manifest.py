@@ -23,14 +23,15 @@ class Kind(Enum):
     INDEX = "index"
     ARTIFACT = "artifact"
     SCHEMA1 = "schema1"
+    OTHER = "other"  # of a kind that is not known here, or not as its kind should be
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """`blobs` are the config and the layers (foreign ones too) or an artifact's blobs, `manifests` what an index lists.
 
-    Left out: descriptors with a digest of an algorithm that is not served here, and the layers of a schema 1
-    manifest, which says no sizes.
+    Left out: descriptors with a digest of an algorithm that is not served here, the layers of a schema 1 manifest,
+    which says no sizes, and all that one of another kind may name: that is passed on unread, by who trusts its digest.
     """
 
     media_type: str
@@ -60,7 +61,7 @@ _FIELDS = ("schemaVersion", "mediaType", "subject", "signatures", *_OWN_MEMBERS)
 
 
 def classify(body: bytes, content_type: str | None) -> Manifest:
-    """What `body`, which came with this `Content-Type`, is. Malformed (BAD_UPSTREAM) when that is not certain.
+    """What `body`, which came with this `Content-Type`, is. Malformed (BAD_UPSTREAM) when it may mean two things.
 
     The header and the document's own `mediaType` must agree where both say something. A header that says nothing
     (none, `application/json`, …: some registries send no better) leaves it to the document.
@@ -71,7 +72,27 @@ def classify(body: bytes, content_type: str | None) -> Manifest:
         media_type = _implied(document)
     elif _embedded(document) not in (None, media_type):
         raise _malformed("a manifest whose mediaType is not its Content-Type")
-    kind = _KINDS[media_type]
+    kind = _KINDS.get(media_type, Kind.OTHER)
+    _check_meaning(document, kind)
+    if kind is Kind.OTHER:
+        return Manifest(media_type, kind)
+    try:
+        return _read(document, media_type, kind)
+    except Malformed:
+        return Manifest(media_type, Kind.OTHER)
+
+
+def _check_meaning(document: Mapping[str, object], kind: Kind) -> None:
+    """Malformed for a document that somebody could take for one of another kind."""
+    kinds = {owner for member, owner in _OWN_MEMBERS.items() if member in document}
+    if len(kinds | ({kind} - {Kind.OTHER})) > 1:
+        raise _malformed("a manifest with members of another kind of manifest")
+    version = document.get("schemaVersion")
+    if version in (1, 2) and version != _SCHEMA_VERSIONS.get(kind, version):
+        raise _malformed("a manifest with the schemaVersion of another kind of manifest")
+
+
+def _read(document: Mapping[str, object], media_type: str, kind: Kind) -> Manifest:
     _check_shape(document, kind)
     configs = [document["config"]] if "config" in document else []
     subjects = [document["subject"]] if document.get("subject") is not None else []
@@ -89,7 +110,7 @@ def _declared(content_type: str | None) -> str | None:
     media_type = media_types.bare(content_type or "")
     if media_type in media_types.UNSPECIFIC_TYPES:
         return None
-    if media_type not in _KINDS:
+    if not media_types.may_be_a_manifests(media_type):
         raise _malformed("a Content-Type that is not a manifest's")
     return media_type
 
@@ -99,7 +120,7 @@ def _embedded(document: Mapping[str, object]) -> str | None:
     media_type = document.get("mediaType")
     if media_type is None or media_type == "":
         return None
-    if not isinstance(media_type, str) or media_type not in _KINDS:
+    if not isinstance(media_type, str) or not media_types.may_be_a_manifests(media_type):
         raise _malformed("a mediaType that is not a manifest's")
     return media_type
 
@@ -116,8 +137,6 @@ def _implied(document: Mapping[str, object]) -> str:
 
 
 def _check_shape(document: Mapping[str, object], kind: Kind) -> None:
-    if any(owner is not kind for member, owner in _OWN_MEMBERS.items() if member in document):
-        raise _malformed("a manifest with members of another kind of manifest")
     if kind in _REQUIRED_MEMBERS and _REQUIRED_MEMBERS[kind] not in document:
         raise _malformed("a manifest without what it is made of")
     version = document.get("schemaVersion")

@@ -30,6 +30,8 @@ UNSPECIFIC_TYPES = frozenset({"", JSON, OCTET_STREAM, TEXT})
 # pick one platform, and the answer would then be everybody's. Schema 1 stands behind what it was replaced by.
 ACCEPT = ", ".join((DOCKER_MANIFEST, DOCKER_LIST, OCI_MANIFEST, OCI_INDEX, SCHEMA1_SIGNED, SCHEMA1, OCI_ARTIFACT))
 
+# Somebody else's kinds of manifests (signatures, artifacts before there was a standard): vendors' trees, and JSON.
+_of_a_vendor = re.compile(r"application/vnd\.[a-z0-9][a-z0-9!#$&^_.+-]{0,110}\+json", re.ASCII).fullmatch
 _NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # a token, RFC 9110 section 5.6.2
 _RANGE = rf"[ \t]*(?:{_NAME}/{_NAME}[ \t]*(?:;[^,;\"]*)*)?"
 _understood = re.compile(rf"{_RANGE}(?:,{_RANGE})*", re.ASCII).fullmatch
@@ -43,6 +45,11 @@ def bare(content_type: str) -> str:
     media_type = content_type.partition(";")[0].strip(" \t")
     # str.lower() makes ASCII letters of some others (the Kelvin sign): what is not ASCII names no type anyway.
     return media_type.lower() if media_type.isascii() else media_type
+
+
+def may_be_a_manifests(media_type: str) -> bool:
+    """Whether a manifest may be of this type, which is bare: those that are understood here, and any vendor's JSON."""
+    return media_type in MANIFEST_TYPES or _of_a_vendor(media_type) is not None
 
 
 def accepts(accept_headers: Sequence[str], media_type: str) -> bool:

@@ -6,17 +6,16 @@ brought: by an answer of the upstream for that repository, with the credential t
 
 from __future__ import annotations
 
-import os
 import time
-from typing import Self
 
-from mirror.errors import Absent, Code, StoreFailed
+from mirror.errors import Absent, Code, Denied
 from mirror.flights import Flights
 from mirror.oci.digest import Digest
 from mirror.outcome import Outcome
 from mirror.pull.content import Answer, FoundBlob
 from mirror.pull.fetches import Fetches, Reader
 from mirror.pull.memory import SMALL, Memory
+from mirror.pull.reading import opened, read_whole
 from mirror.pull.upstreams import Target
 from mirror.store.blobs import OpenBlob
 from mirror.store.catalog import Key
@@ -42,12 +41,6 @@ class Whole:
             self._blob.close()
             self._blob = None
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
 
 class Blobs:
     """The blobs of all upstreams."""
@@ -72,16 +65,15 @@ class Blobs:
 
         Raises UpstreamError when neither we nor the upstream can give it, before a byte is promised. May be cancelled.
         """
+        if not self._proven(target, digest):
+            self._refuse_absent(target, digest)
+            if await self._held(digest):
+                await self._ask(target, digest)
         if self._proven(target, digest):
             stored = await self._stored(digest)
             if stored is not None:
                 return stored
-        elif await self._held(digest):
-            await self._ask(target, digest)
-            stored = await self._stored(digest)
-            if stored is not None:
-                return stored
-        self._refuse_absent(target, digest)
+            self._refuse_absent(target, digest)
         if self._fetched_for_another(target, digest) and not self._proven(target, digest):
             await self._ask(target, digest)
         return await self._follow(target, digest)
@@ -89,13 +81,13 @@ class Blobs:
     async def head(self, target: Target, digest: Digest) -> FoundBlob:
         """What an answer to HEAD needs. Starts no fetch. Raises as `find`."""
         if self._proven(target, digest):
-            stored = await self._store.blobs.open(digest)
+            stored = await opened(self._store, digest)
             if stored is not None:
                 stored.close()
                 return FoundBlob(digest, stored.size, None, _HIT)
             fetch = self._fetches.find(target, digest)
-            if fetch is not None and fetch.total is not None:
-                return FoundBlob(digest, fetch.total, None, Answer(Outcome.JOINED))
+            if fetch is not None and fetch.growth.total is not None:
+                return FoundBlob(digest, fetch.growth.total, None, Answer(Outcome.JOINED))
         self._refuse_absent(target, digest)
         return FoundBlob(digest, await self._ask(target, digest), None, Answer(Outcome.MISS))
 
@@ -104,19 +96,22 @@ class Blobs:
 
     async def _follow(self, target: Target, digest: Digest) -> FoundBlob:
         """Read along with a fetch. Small blobs are waited for, so that what is wrong with them is said in an answer."""
-        reader, joined = self._fetches.join(target, digest)
-        try:
-            await self._started(reader)
-        except Absent:
-            reader.close()
-            key = Key("absent", target.name, target.repository, str(digest))
-            self._store.facts.put_absent(key, target.upstream.policy.not_found_ttl)
-            raise
-        except BaseException:
-            reader.close()
-            raise
-        self._store.used(str(digest), time.time())
-        return FoundBlob(digest, reader.size, reader, Answer(Outcome.JOINED if joined else Outcome.MISS))
+        while True:
+            reader, joined = self._fetches.join(target, digest)
+            try:
+                await self._started(reader)
+            except (Absent, Denied) as error:
+                reader.close()
+                if reader.repository != target.repository:
+                    continue  # what another repository is told is no word about this one
+                if isinstance(error, Absent):
+                    self._store.facts.put_absent(_absence(target, digest), target.upstream.policy.not_found_ttl)
+                raise
+            except BaseException:
+                reader.close()
+                raise
+            self._store.used(str(digest), time.time())
+            return FoundBlob(digest, reader.size, reader, Answer(Outcome.JOINED if joined else Outcome.MISS))
 
     async def _started(self, reader: Reader) -> None:
         await reader.begun()
@@ -127,25 +122,22 @@ class Blobs:
 
     async def _stored(self, digest: Digest) -> FoundBlob | None:
         """The blob from the store; small ones are read, and kept in memory."""
-        try:
-            blob = await self._store.blobs.open(digest)
-        except StoreFailed:
-            return None  # the upstream may still have it
+        blob = await opened(self._store, digest)
         if blob is None:
             return None
-        self._store.used(str(digest), time.time())
         if blob.size > SMALL:
+            self._store.used(str(digest), time.time())
             return FoundBlob(digest, blob.size, Whole(blob), _HIT)
-        with blob:
-            body = os.pread(blob.descriptor, blob.size + 1, 0)
-        if len(body) != blob.size:
+        body = await read_whole(self._store, blob)
+        if body is None:
             return None
+        self._store.used(str(digest), time.time())
         self._memory.put(str(digest), body)
         return FoundBlob(digest, blob.size, body, _HIT)
 
     async def _held(self, digest: Digest) -> bool:
         """Whether the bytes are here, for whomever they were fetched."""
-        blob = await self._store.blobs.open(digest)
+        blob = await opened(self._store, digest)
         if blob is not None:
             blob.close()
         return blob is not None
@@ -161,11 +153,10 @@ class Blobs:
         """Ask the upstream whether this repository has the blob, and note that it does; its size if that was said."""
 
         async def asked() -> int | None:
-            key = Key("absent", target.name, target.repository, str(digest))
             try:
                 size = await target.upstream.registry.head_blob(target.repository, digest)
             except Absent:
-                self._store.facts.put_absent(key, target.upstream.policy.not_found_ttl)
+                self._store.facts.put_absent(_absence(target, digest), target.upstream.policy.not_found_ttl)
                 raise
             self._store.facts.prove(Member(target.name, target.repository, str(digest)))
             return size
@@ -173,5 +164,10 @@ class Blobs:
         return await self._questions.join((target.name, target.repository, digest), asked)
 
     def _refuse_absent(self, target: Target, digest: Digest) -> None:
-        if self._store.facts.absent(Key("absent", target.name, target.repository, str(digest))):
+        if self._store.facts.absent(_absence(target, digest)):
             raise Absent("the upstream has no such blob", code=Code.BLOB_UNKNOWN)
+
+
+def _absence(target: Target, digest: Digest) -> Key:
+    # Of another kind than a manifest's: registries do not give manifests as blobs, nor blobs as manifests.
+    return Key("absent-blob", target.name, target.repository, str(digest))

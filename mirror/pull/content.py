@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Self
 
 from mirror.oci.digest import Digest
+from mirror.oci.media_types import may_be_a_manifests
 from mirror.outcome import Outcome
+from mirror.upstream.answers import ManifestHead
 
 
 class Readable(Protocol):
@@ -43,6 +45,13 @@ class Manifest:
     media_type: str
     size: int
     body: bytes | None
+
+    @classmethod
+    def told(cls, digest: Digest, head: ManifestHead) -> Self | None:
+        """What a HEAD says of a manifest that is not held; None when it says too little, or what cannot be."""
+        if head.digest not in (None, digest) or head.size is None or not may_be_a_manifests(head.media_type or ""):
+            return None
+        return cls(digest, head.media_type or "", head.size, None)
 
 
 @dataclass(frozen=True, slots=True)

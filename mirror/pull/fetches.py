@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from weakref import WeakValueDictionary
 
 from mirror.errors import Code, Refused, Unreachable
 from mirror.oci.digest import Digest
@@ -28,36 +30,37 @@ class Reader:
     """One reader of a fetch, as a `Readable`. Its holder closes it; the fetch does not notice (F2)."""
 
     def __init__(self, fetch: Fetch) -> None:
-        self._fetch = fetch
+        self.repository = fetch.target.repository  # that the upstream is asked for, perhaps not the reader's
+        self._growth = fetch.growth
         self._open = True
-        fetch.hold()
+        self._growth.hold()
 
     @property
     def size(self) -> int | None:
-        return self._fetch.total
+        return self._growth.total
 
     @property
     def descriptor(self) -> int:
-        return self._fetch.descriptor
+        return self._growth.descriptor
 
     async def begun(self) -> None:
         """Wait until the size is known, as far as it ever will be before the end. Raises what the fetch ended with."""
-        await self._fetch.begun()
+        await self._growth.begun()
 
     async def ready(self, offset: int) -> int:
-        return await self._fetch.ready(offset)
+        return await self._growth.ready(offset)
 
     async def whole(self) -> int:
         """Wait for the end; the size of the whole. Raises what the fetch ended with."""
         offset = 0
-        while (reached := await self._fetch.ready(offset)) > offset:
+        while (reached := await self._growth.ready(offset)) > offset:
             offset = reached
         return offset
 
     def close(self) -> None:
         if self._open:
             self._open = False
-            self._fetch.release()
+            self._growth.release()
 
 
 class Fetches:
@@ -69,6 +72,8 @@ class Fetches:
         self._fetches: dict[tuple[str, Digest], Fetch] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._turns: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(bounds.at_once))
+        # There is one ingest for each digest, so upstreams that are asked for the same one have to take turns.
+        self._ingests: WeakValueDictionary[Digest, asyncio.Lock] = WeakValueDictionary()
         self.began = 0
         self.joined = 0
         self.on_end: Callable[[Fetch], None] | None = None
@@ -101,25 +106,32 @@ class Fetches:
     async def aclose(self) -> None:
         """Break every fetch off, keeping what it has got."""
         await end(*self._tasks)
+        for fetch in self._fetches.values():  # whose tasks had not even taken their first step
+            fetch.growth.fail(Unreachable("the mirror is shutting down"))
+        self._fetches.clear()
 
     async def _run(self, key: tuple[str, Digest], fetch: Fetch) -> None:
-        turns = self._turns[key[0]]
         try:
-            try:
-                async with asyncio.timeout(self._bounds.wait):
-                    await turns.acquire()
-            except TimeoutError:
-                message = "too many blobs are being fetched from that registry"
-                fetch.fail(Refused(message, code=Code.BUSY, retry_after=5))
-                return
-            except asyncio.CancelledError:
-                fetch.fail(Unreachable("the mirror is shutting down"))
-                raise
-            try:
-                await fetch.run()
-            finally:
-                turns.release()
+            async with AsyncExitStack() as places:
+                if await self._has_its_turn(fetch, places):
+                    await fetch.run()
         finally:
             del self._fetches[key]  # F9; in the same breath as the end, so that nobody joins what has failed
             if self.on_end is not None:
                 self.on_end(fetch)
+
+    async def _has_its_turn(self, fetch: Fetch, places: AsyncExitStack) -> bool:
+        """Wait for it; False when that took too long. What is taken is given back by `places`."""
+        ingest = self._ingests.setdefault(fetch.digest, asyncio.Lock())
+        try:
+            async with asyncio.timeout(self._bounds.wait):
+                await places.enter_async_context(ingest)
+                await places.enter_async_context(self._turns[fetch.target.name])
+        except TimeoutError:
+            message = "too many blobs are being fetched from that registry, or this one from another for too long"
+            fetch.growth.fail(Refused(message, code=Code.BUSY, retry_after=5))
+            return False
+        except asyncio.CancelledError:
+            fetch.growth.fail(Unreachable("the mirror is shutting down"))
+            raise
+        return True

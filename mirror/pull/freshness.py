@@ -10,6 +10,7 @@ from enum import Enum
 from fnmatch import fnmatchcase
 
 _SKEW = 60.0  # seconds that a record may lie in the future, before it counts as made by a wrong clock
+_CENTURY = 100 * 365 * 86400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,10 @@ class Policy:
     def horizon(self) -> float:
         """Seconds after its last check from which on a tag is no more answered without the upstream."""
         return self.tag_ttl + self.stale_for
+
+    def lifetime(self, tag: str) -> float:
+        """Seconds for which it is worth remembering where the tag pointed."""
+        return _CENTURY if self.immutable(tag) else self.horizon
 
     def immutable(self, tag: str) -> bool:
         return any(fnmatchcase(tag, pattern) for pattern in self.immutable_tags)
@@ -52,14 +57,18 @@ def judge(known: Known | None, policy: Policy, tag: str, now: float) -> Verdict:
         return Verdict.UNKNOWN
     if policy.immutable(tag):
         return Verdict.FRESH
-    age = now - known.checked
-    if -_SKEW <= age < policy.tag_ttl:
+    if _within(known.checked, policy.tag_ttl, now):
         return Verdict.FRESH
-    if age >= policy.horizon:
+    if now - known.checked >= policy.horizon:
         return Verdict.OVERDUE
-    if -_SKEW <= now - known.failed < policy.tag_ttl:
+    if _within(known.failed, policy.tag_ttl, now):
         return Verdict.WAIT
     return Verdict.DUE
+
+
+def _within(moment: float, span: float, now: float) -> bool:
+    """Whether `now` is less than `span` seconds after `moment`, which may lie a little in the future."""
+    return now - moment >= -_SKEW and max(now - moment, 0.0) < span
 
 
 def fresh_until(known: Known, policy: Policy, tag: str) -> float | None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mirror.errors import Absent, Code
+from mirror.errors import Absent, Code, Nonsense
 from mirror.flights import Flights
 from mirror.oci.digest import Digest
-from mirror.oci.media_types import bare
 from mirror.outcome import Outcome
 from mirror.pull.content import Answer, FoundManifest, Manifest
 from mirror.pull.shelf import Shelf
@@ -74,19 +73,26 @@ class Manifests:
             raise
 
     async def _ask(self, target: Target, digest: Digest, body: bool) -> FoundManifest:
-        registry = target.upstream.registry
-        held = await self._shelf.holds(digest)
-        if held or not body:
-            head = await registry.head_manifest(target.repository, str(digest))
-            if held:
-                manifest = await self._shelf.adopt(target, digest, head.media_type)
-                if manifest is not None:
-                    return self._stored(target, manifest, Outcome.REVALIDATED)
-            elif head.size is not None and head.media_type:
-                known = Manifest(digest, bare(head.media_type), head.size, None)
-                return FoundManifest(known, Answer(Outcome.MISS))
-        got = await registry.manifest(target.repository, str(digest))
+        if not body or await self._shelf.holds(digest):
+            found = await self._ask_head(target, digest, body)
+            if found is not None:
+                return found
+        got = await target.upstream.registry.manifest(target.repository, str(digest))
         return self._stored(target, await self._shelf.put(target, got, digest), Outcome.MISS)
+
+    async def _ask_head(self, target: Target, digest: Digest, body: bool) -> FoundManifest | None:
+        """The answer as far as a HEAD can give it; None when a body is needed."""
+        try:
+            head = await target.upstream.registry.head_manifest(target.repository, str(digest))
+        except Nonsense:
+            return None  # there are registries that do not know the method: a GET will tell
+        if head.digest not in (None, digest):
+            return None
+        manifest = await self._shelf.adopt(target, digest, head.media_type)
+        if manifest is not None:
+            return self._stored(target, manifest, Outcome.REVALIDATED)
+        told = None if body else Manifest.told(digest, head)
+        return None if told is None else FoundManifest(told, Answer(Outcome.MISS))
 
     def _stored(self, target: Target, manifest: Manifest, outcome: Outcome) -> FoundManifest:
         self._tags.stored(target, manifest.digest)

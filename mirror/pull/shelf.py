@@ -6,17 +6,16 @@ signatures out, so its bytes lie under a digest of their own, which the proof of
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import os
 import time
 
-from mirror.errors import Malformed, Nonsense, StoreError, StoreFailed
+from mirror.errors import Malformed, Nonsense, StoreBusy, StoreError
 from mirror.oci.digest import Digest
 from mirror.oci.manifest import Kind, classify
 from mirror.oci.schema1 import schema1_payload
 from mirror.pull.content import Manifest
-from mirror.pull.memory import SMALL, Memory
+from mirror.pull.memory import Memory
+from mirror.pull.reading import opened, read_whole
 from mirror.pull.upstreams import Target
 from mirror.store.index import Member
 from mirror.store.store import Store
@@ -70,8 +69,8 @@ class Shelf:
             return None
         try:
             return await self._keep(target, digest, body, content_type)
-        except Malformed as error:
-            raise Nonsense(f"{target.name} has under that digest {error}") from error
+        except (Malformed, Nonsense):
+            return None  # what it says of it does not fit: let it send it
 
     async def put(self, target: Target, got: ManifestBody, asked: Digest | None) -> Manifest:
         """Verify what the upstream has sent, keep it, and know that this repository has it.
@@ -88,6 +87,8 @@ class Shelf:
         read = classify(body, content_type)
         content = digest if digest is not None and digest.verifies(body) else Digest.of(body)
         if digest is None:
+            if read.kind is Kind.OTHER:
+                raise Nonsense(f"{target.name} sent what may be a manifest, but no digest to tell that it is meant")
             digest = content
         elif digest != content and not (read.kind is Kind.SCHEMA1 and digest.verifies(schema1_payload(body) or b"")):
             raise Nonsense(f"{target.name} sent another manifest than the one that its digest names")
@@ -100,12 +101,14 @@ class Shelf:
         return Manifest(digest, media_type, len(body), body)
 
     async def _store_bytes(self, content: Digest, body: bytes) -> None:
+        held = await opened(self._store, content)
+        if held is not None:
+            held.close()
+            return
         try:
-            held = await self._store.blobs.open(content)
-            if held is not None:
-                held.close()
-            else:
-                await self._store.put(content, body)
+            await self._store.put(content, body)
+        except StoreBusy:
+            pass  # somebody is just storing the same
         except StoreError as error:
             _log.error("a verified manifest could not be kept: %s", error)
 
@@ -114,20 +117,13 @@ class Shelf:
         body = self._memory.get(name)
         if body is not None:
             return body
-        try:
-            blob = await self._store.blobs.open(content)
-        except StoreFailed:
-            return None
+        blob = await opened(self._store, content)
         if blob is None:
             return None
-        with blob:
-            if blob.size > self._largest:
-                return None
-            if blob.size <= SMALL:
-                body = os.pread(blob.descriptor, blob.size + 1, 0)
-            else:
-                body = await asyncio.to_thread(os.pread, blob.descriptor, blob.size + 1, 0)
-        if len(body) != blob.size:
+        if blob.size > self._largest:
+            blob.close()
             return None
-        self._memory.put(name, body)
+        body = await read_whole(self._store, blob)
+        if body is not None:
+            self._memory.put(name, body)
         return body

@@ -10,6 +10,7 @@ from mirror.outcome import Outcome
 from mirror.pull.content import Answer
 from mirror.pull.upstreams import Target
 from mirror.store.facts import Facts
+from mirror.upstream.answers import TagsPage
 
 LARGEST_PAGE = 10_000  # names; a client's number is clamped to it, never allocated from
 
@@ -50,7 +51,17 @@ class TagLists:
                 raise
             warning = f"{target.name} cannot be asked; these are the tags that this mirror knows"
             return _page(known, n, last, Answer(Outcome.STALE, None, warning))
-        return TagList(page.names, page.more, Answer(Outcome.MISS))
+        return _asked_for(page, n, last)
+
+
+def _asked_for(page: TagsPage, n: int | None, last: str | None) -> TagList:
+    """The part of the upstream's page that was asked for: there are registries that heed neither `n` nor `last`."""
+    names = page.names
+    if last is not None and last in names:
+        names = names[names.index(last) + 1 :]
+    if n is not None and len(names) > n:
+        return TagList(names[:n], True, Answer(Outcome.MISS))
+    return TagList(names, page.more, Answer(Outcome.MISS))
 
 
 def _page(known: list[str], n: int | None, last: str | None, answer: Answer) -> TagList:

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 
 from cachetools import LRUCache
 
-from mirror.errors import Absent, Code, Denied, Throttled, Unreachable, UpstreamError
+from mirror.errors import Absent, Code, Denied, Nonsense, Throttled, Unreachable, UpstreamError
 from mirror.flights import Flights
 from mirror.oci.digest import Digest
-from mirror.oci.media_types import accepts, bare
+from mirror.oci.media_types import accepts
 from mirror.outcome import Outcome
 from mirror.pull.content import Answer, FoundManifest, Manifest
 from mirror.pull.freshness import Known, Verdict, fresh_until, judge
@@ -26,7 +26,7 @@ from mirror.store.catalog import Key, TagRecord
 from mirror.store.facts import Facts
 from mirror.upstream.answers import ManifestHead
 
-_HEARD_KEPT = 4096
+_HEARD_KEPT = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +60,8 @@ class Tags:
         self._now = now
         self._answers: Flights[tuple[Key, bool], FoundManifest] = Flights("tag")
         self._heads: Flights[Key, ManifestHead] = Flights("head-tag")
-        # Tags for which a HEAD has named a digest that is not held yet: written down once it is.
-        self._heard: LRUCache[tuple[str, str, str], dict[Key, float]] = LRUCache(_HEARD_KEPT)
+        # The last word of a HEAD on tags whose manifest is not held yet: written down once it is.
+        self._heard: LRUCache[Key, TagRecord] = LRUCache(_HEARD_KEPT)
 
     def recall(self, question: TagQuestion) -> FoundManifest | None:
         """The answer if it is fresh and in memory. Never waits."""
@@ -84,8 +84,10 @@ class Tags:
 
     def stored(self, target: Target, digest: Digest) -> None:
         """Note that a manifest is now held: the tags that were heard to point to it can be written down."""
-        for key, checked in self._heard.pop((target.name, target.repository, str(digest)), {}).items():
-            self._write(key, target, TagRecord(str(digest), checked))
+        here, name = (target.name, target.repository), str(digest)
+        for key in [key for key in self._heard if (key.upstream, key.repository) == here]:
+            if self._heard[key].digest == name:
+                self._write(key, target, self._heard[key])
 
     async def aclose(self) -> None:
         await self._answers.aclose()
@@ -115,6 +117,7 @@ class Tags:
             got = await target.upstream.registry.manifest(target.repository, question.tag, inquiry.variant.accept)
             manifest = await self._shelf.put(target, got, None)
         except Absent:
+            self._heard.pop(inquiry.key, None)
             self._facts.forget_tag(inquiry.key)
             self._facts.put_absent(replace(inquiry.key, kind="absent"), target.upstream.policy.not_found_ttl)
             raise
@@ -132,10 +135,13 @@ class Tags:
     async def _ask_head(self, inquiry: _Inquiry) -> FoundManifest | None:
         """The answer as far as a HEAD can give it; None when a body is needed."""
         question, target = inquiry.question, inquiry.question.target
-        head = await self._heads.join(
-            inquiry.key,
-            lambda: target.upstream.registry.head_manifest(target.repository, question.tag, inquiry.variant.accept),
-        )
+        try:
+            head = await self._heads.join(
+                inquiry.key,
+                lambda: target.upstream.registry.head_manifest(target.repository, question.tag, inquiry.variant.accept),
+            )
+        except Nonsense:
+            return None  # there are registries that do not know the method: a GET will tell
         if head.digest is None:
             return None
         now = self._now()
@@ -145,17 +151,19 @@ class Tags:
         if manifest is not None:
             self._write(inquiry.key, target, TagRecord(str(manifest.digest), now))
             return FoundManifest(manifest, Answer(Outcome.REVALIDATED))
-        if question.body or head.size is None or not head.media_type:
+        told = None if question.body else Manifest.told(head.digest, head)
+        if told is None:
             return None
-        self._heard.setdefault((target.name, target.repository, str(head.digest)), {})[inquiry.key] = now
-        return FoundManifest(Manifest(head.digest, bare(head.media_type), head.size, None), Answer(Outcome.MISS))
+        self._heard[inquiry.key] = TagRecord(str(told.digest), now)
+        return FoundManifest(told, Answer(Outcome.MISS))
 
     def _judge(self, question: TagQuestion, record: TagRecord | None) -> Verdict:
         known = None if record is None else Known(record.checked, record.failed)
         return judge(known, question.target.upstream.policy, question.tag, self._now())
 
     def _write(self, key: Key, target: Target, record: TagRecord) -> None:
-        self._facts.put_tag(key, record, target.upstream.policy.horizon)
+        self._heard.pop(key, None)
+        self._facts.put_tag(key, record, target.upstream.policy.lifetime(key.reference))
 
     def _fresh(self, question: TagQuestion, record: TagRecord) -> Answer:
         until = fresh_until(Known(record.checked), question.target.upstream.policy, question.tag)

@@ -39,14 +39,14 @@ class Clients:
         peer = request.remote or "-"
         if not self._trusted or not self._trusts(peer):
             return peer
-        forwarded = ",".join(request.headers.getall("X-Forwarded-For", ())).split(",")
-        for hop in reversed(forwarded[-_HOPS:]):
+        # What could not be parsed has an empty dictionary for its headers.
+        lines = request.headers.getall("X-Forwarded-For", ()) if request.headers else ()
+        for hop in reversed(",".join(lines).split(",")[-_HOPS:]):
             candidate = hop.strip()
             try:
-                ip_address(candidate)
+                peer = str(ip_address(candidate.partition("%")[0]))  # any text may stand after the % of a zone
             except ValueError:
                 break
-            peer = candidate
             if not self._trusts(peer):
                 break
         return peer

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 
 import structlog
+from aiohttp import web
 
 from mirror import __version__
 from mirror.admin.app import admin_app
@@ -31,8 +32,8 @@ from mirror.server.access import Access, Clients
 from mirror.server.dispatch import Dispatch
 from mirror.server.handlers import Handlers
 from mirror.server.hot import HotAnswers
-from mirror.server.listening import Listeners, listen_admin, tls_context
-from mirror.server.protocol import RegistryServer
+from mirror.server.listening import Listeners, allow_descriptors, listen_admin, tls_context
+from mirror.server.protocol import ClientLimits, RegistryServer
 from mirror.store.eviction import Room
 from mirror.store.store import Store
 from mirror.tasks import end, spawn
@@ -51,7 +52,10 @@ async def serve(settings: Settings, started: Callable[[Mirror], None] | None = N
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, _stop, stop)
+        loop.add_signal_handler(number, _stop, stop, number)
+    missing = allow_descriptors(settings.limits.connections)
+    if missing:
+        _log.warning("the system allows fewer open files than limits.connections may need", missing=missing)
     notifier = Notifier(os.environ)
     async with Mirror(settings) as mirror:
         mirror.announce()
@@ -66,10 +70,10 @@ async def serve(settings: Settings, started: Callable[[Mirror], None] | None = N
     _log.info("stopped")
 
 
-def _stop(stop: asyncio.Event) -> None:
+def _stop(stop: asyncio.Event, number: int) -> None:
     if stop.is_set():
         sys.stderr.flush()
-        os._exit(130)
+        os._exit(128 + number)  # as shells report it
     stop.set()
 
 
@@ -82,6 +86,7 @@ class Mirror:
         self._stack = AsyncExitStack()
         self._unready: str | None = "starting"
         self.listeners: Listeners
+        self.admin: web.AppRunner
         self.store: Store
         self.pulls: Pulls
 
@@ -127,8 +132,8 @@ class Mirror:
         stack.push_async_callback(self.pulls.aclose)
         self.pulls.fetches.on_end = self._fetch_ended
         server = self._serve(access_log)
-        runner = await listen_admin(admin_app(self.metrics, lambda: self._unready), settings.admin.listen)
-        stack.push_async_callback(runner.cleanup)
+        self.admin = await listen_admin(admin_app(self.metrics, lambda: self._unready), settings.admin.listen)
+        stack.push_async_callback(self.admin.cleanup)
         stack.push_async_callback(self.listeners.drain, settings.server.shutdown_grace)
         await self.listeners.open(settings.server.listen, tls)
         self._watch(server)
@@ -165,8 +170,9 @@ class Mirror:
         access = Access(self.metrics.requests, note, Clients(settings.server.trusted_proxies))
         hot = HotAnswers(by_host=bool(settings.hosts()), used=self.store.used)
         dispatch = Dispatch(Handlers(self.pulls, settings.limits.client_stall), hot, access)
-        server = RegistryServer(dispatch, settings.limits.connections, settings.limits.keepalive)
-        self.listeners = Listeners(server, dispatch)
+        limits = settings.limits
+        server = RegistryServer(dispatch, ClientLimits(limits.connections, limits.keepalive, limits.client_stall))
+        self.listeners = Listeners(server)
         return server
 
     def _watch(self, server: RegistryServer) -> None:

@@ -5,6 +5,7 @@ What makes no sense is refused here, before anything is looked up and without a 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 
@@ -17,6 +18,7 @@ from mirror.server.errors import error_response
 from mirror.server.exchange import Exchange
 from mirror.server.handlers import Handlers
 from mirror.server.hot import HotAnswers
+from mirror.server.prepared import prepare_last
 
 _READ = frozenset({"GET", "HEAD"})
 
@@ -24,56 +26,72 @@ _log = logging.getLogger(__name__)
 
 
 class Dispatch:
-    """The handler of the registry's server. `active`: requests being answered."""
+    """What answers the registry's requests."""
 
     def __init__(self, handlers: Handlers, hot: HotAnswers, access: Access) -> None:
         self._handlers = handlers
         self._hot = hot
         self._access = access
         self._ids = RequestIds()
-        self.active = 0
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer. Never raises but for its own cancellation, which means that the client has left."""
         began = time.perf_counter()
         exchange = Exchange(request, self._ids.next())
         status = 499  # what nginx calls a client that has left
-        self.active += 1
         try:
-            response: web.StreamResponse | None = None
+            response: web.StreamResponse | None
             if _sound(request):
                 response = self._hot.find(request, exchange)
-            if response is None:
-                response = await self._answer(exchange)
+                if response is None:
+                    response = await self._answer(exchange)
+            else:
+                response = self._refuse(exchange)
             status = response.status
             return response
+        except asyncio.CancelledError:
+            exchange.reason = "the client has left"
+            raise
         finally:
-            self.active -= 1
             self._access.answered(exchange, status, time.perf_counter() - began)
+
+    def reject(self, request: web.BaseRequest, code: Code) -> web.StreamResponse:
+        """The answer to what is no request, or has failed outside of here. The connection ends with it."""
+        exchange = Exchange(request, self._ids.next())
+        response = _last_answer(exchange, MirrorError(code=code))
+        self._access.answered(exchange, response.status, 0.0)
+        return response
 
     async def _answer(self, exchange: Exchange) -> web.StreamResponse:
         request = exchange.request
         try:
-            if request.method not in _READ:
-                raise Refused(code=Code.UNSUPPORTED)
-            if not _sound(request):
-                raise Malformed("a request that no client of a registry has reason to send")
             path, _, query = request.raw_path.partition("?")
             response = await self._handlers.answer(exchange, endpoints.parse(path), endpoints.parse_query(query))
             self._hot.offer(exchange, response)
             return response
         except MirrorError as error:
-            response = error_response(exchange, error)
-            if error.code in (Code.UNSUPPORTED, Code.BAD_REQUEST):
-                response.force_close()  # whatever follows on this connection is not to be made sense of
-            return response
+            if error.code is Code.BAD_REQUEST:
+                return _last_answer(exchange, error)
+            return error_response(exchange, error)
         except Exception as error:  # noqa: BLE001
             _log.exception("request %s failed by a fault of ours", exchange.request_id, exc_info=error)
+            if request.writer.output_size and request.transport is not None:
+                request.transport.abort()  # an answer has begun, and nothing else can be said in its midst
             return error_response(exchange, MirrorError(code=Code.INTERNAL))
+
+    def _refuse(self, exchange: Exchange) -> web.StreamResponse:
+        if exchange.request.method not in _READ:
+            return _last_answer(exchange, Refused(code=Code.UNSUPPORTED))
+        return _last_answer(exchange, Malformed("a request that no client of a registry has reason to send"))
 
 
 def _sound(request: web.BaseRequest) -> bool:
     """A GET or HEAD without a body, and with a host where there has to be one (RFC 9112 section 3.2)."""
-    if request.method not in _READ or request.can_read_body:
+    if request.method not in _READ or request.body_exists:
         return False
     return (request.version == HttpVersion11 and "Host" in request.headers) or request.version == HttpVersion10
+
+
+def _last_answer(exchange: Exchange, error: MirrorError) -> web.StreamResponse:
+    """Whatever follows on this connection is not to be made sense of."""
+    return prepare_last(exchange.request, error_response(exchange, error))

@@ -31,7 +31,7 @@ def error_response(exchange: Exchange, error: MirrorError) -> web.Response:
     if code.status == 503:
         headers["Retry-After"] = str(error.retry_after or _RETRY_AFTER)
     body = error_body(code, str(error))
-    exchange.sent = len(body)
+    exchange.sends(len(body))
     return web.Response(status=code.status, headers=headers, body=body)
 
 

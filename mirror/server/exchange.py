@@ -17,9 +17,13 @@ class Lasting:
 
     digest: str  # that it is stored under
     body: bytes
-    media_type: str | None  # of a manifest: not every client takes every type
-    checked: float | None  # when the upstream last vouched for it
-    until: float | None  # from then on somebody has to be asked; None: never
+    media_type: str | None = None  # of a manifest asked for by its tag, if a client may not take that type
+    checked: float | None = None  # when the upstream last vouched for it
+    until: float | None = None  # from then on somebody has to be asked; None: never
+
+    def holds(self, now: float) -> bool:
+        """Whether it may still be said. A clock that was set back ends it, lest it be said for too long."""
+        return self.until is None or (self.checked or now) <= now < self.until
 
 
 @dataclass(slots=True)
@@ -37,3 +41,7 @@ class Exchange:
     reason: str | None = None
     sent: int = 0  # bytes of body
     lasting: Lasting | None = None  # what the answer holds, where the same may be said again
+
+    def sends(self, length: int) -> None:
+        """The answer has a body of so many bytes, which go out unless only its head was asked for."""
+        self.sent = 0 if self.request.method == "HEAD" else length

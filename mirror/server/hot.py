@@ -7,9 +7,9 @@ long.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from time import time
+from dataclasses import dataclass
 
 from aiohttp import HttpVersion11, web
 from cachetools import LRUCache
@@ -17,11 +17,13 @@ from cachetools import LRUCache
 from mirror.oci.media_types import accepts
 from mirror.outcome import Outcome
 from mirror.server.exchange import Exchange, Lasting
-from mirror.server.prepared import LARGEST, PreparedResponse, head_of
+from mirror.server.prepared import LARGEST, PreparedResponse, head_of, prepare_again
 
 _CAPACITY = 16 * 1024**2  # bytes: of bodies that the pull's own memory may have forgotten meanwhile, and of the rest
 _OVERHEAD = 2000  # bytes that an answer takes beside its body
-_ACCEPTS_KEPT = 16
+_TARGET = 1024  # characters of a target: with an endless number of long ones, keys would fill the memory
+_ACCEPT = 512  # characters of an `Accept` line of which it is kept what it takes
+_ACCEPTS_KEPT = 512
 _CONDITIONAL = ("Range", "If-None-Match")
 _EACH_TIME = frozenset({"x-request-id", "age", "date", "connection", "content-length"})
 
@@ -34,18 +36,22 @@ class _Answer:
     upstream: str | None
     repository: str | None
     reference: str | None
-    accepted: dict[tuple[str, ...], bool] = field(default_factory=dict)  # by `Accept` lines
 
 
 class HotAnswers:
-    """`by_host`: whether the `Host` header has a say in what a target means. `used` hears of each digest given."""
+    """`by_host`: whether the `Host` header has a say in what a target means. `used` hears of each digest given.
 
-    def __init__(self, by_host: bool, used: Callable[[str, float], None]) -> None:
+    `now`: the wall clock, in seconds, by which answers last.
+    """
+
+    def __init__(self, by_host: bool, used: Callable[[str, float], None], now: Callable[[], float] = time.time) -> None:
         self._by_host = by_host
         self._used = used
+        self._now = now
         self._answers: LRUCache[tuple[str, str], _Answer] = LRUCache(
             _CAPACITY, getsizeof=lambda answer: len(answer.lasting.body) + _OVERHEAD
         )
+        self._accepted: dict[tuple[str, str], bool] = {}  # by `Accept` line and media type
 
     def find(self, request: web.BaseRequest, exchange: Exchange) -> PreparedResponse | None:
         """The answer to this GET or HEAD, if it was given before and still holds. Never waits."""
@@ -53,27 +59,32 @@ class HotAnswers:
         answer = self._answers.get(key)
         if answer is None or request.version != HttpVersion11:
             return None
-        now = time()
+        now = self._now()
         lasting = answer.lasting
-        if lasting.until is not None and now >= lasting.until:
+        if not lasting.holds(now):
             del self._answers[key]
             return None
         headers = request.headers
-        if _CONDITIONAL[0] in headers or _CONDITIONAL[1] in headers or not _takes(request, answer):
+        if _CONDITIONAL[0] in headers or _CONDITIONAL[1] in headers or not self._takes(request, lasting.media_type):
             return None
         self._used(lasting.digest, now)
         exchange.kind, exchange.upstream, exchange.outcome = answer.kind, answer.upstream, Outcome.HIT
         exchange.repository, exchange.reference = answer.repository, answer.reference
         age = None if lasting.checked is None else max(int(now - lasting.checked), 0)
         if request.method == "HEAD":
-            return PreparedResponse(request, answer.head, b"", exchange.request_id, age)
+            return prepare_again(request, answer.head, b"", exchange.request_id, age)
         exchange.sent = len(lasting.body)
-        return PreparedResponse(request, answer.head, lasting.body, exchange.request_id, age)
+        return prepare_again(request, answer.head, lasting.body, exchange.request_id, age)
 
     def offer(self, exchange: Exchange, response: web.StreamResponse) -> None:
         """Keep what this exchange was answered with, if it lasts, for whoever asks the same."""
         lasting = exchange.lasting
-        if lasting is not None and len(lasting.body) <= LARGEST:
+        if (
+            lasting is not None
+            and response.status == 200
+            and len(lasting.body) <= LARGEST
+            and len(exchange.request.raw_path) <= _TARGET
+        ):
             head = head_of(response.headers, _EACH_TIME, len(lasting.body))
             self._answers[self._key(exchange.request)] = _Answer(
                 head, lasting, exchange.kind, exchange.upstream, exchange.repository, exchange.reference
@@ -86,16 +97,17 @@ class HotAnswers:
     def _key(self, request: web.BaseRequest) -> tuple[str, str]:
         return request.raw_path, request.headers.get("Host", "") if self._by_host else ""
 
-
-def _takes(request: web.BaseRequest, answer: _Answer) -> bool:
-    """Whether the client takes the type of this manifest."""
-    media_type = answer.lasting.media_type
-    if media_type is None:
-        return True
-    lines = tuple(request.headers.getall("Accept", ()))
-    taken = answer.accepted.get(lines)
-    if taken is None:
-        taken = accepts(lines, media_type)
-        if len(answer.accepted) < _ACCEPTS_KEPT:
-            answer.accepted[lines] = taken
-    return taken
+    def _takes(self, request: web.BaseRequest, media_type: str | None) -> bool:
+        """Whether the client takes the type of this manifest."""
+        if media_type is None:
+            return True
+        lines = request.headers.getall("Accept", ())
+        if len(lines) != 1 or len(lines[0]) > _ACCEPT:
+            return accepts(lines, media_type)
+        key = (lines[0], media_type)
+        taken = self._accepted.get(key)
+        if taken is None:
+            if len(self._accepted) >= _ACCEPTS_KEPT:
+                self._accepted.clear()
+            taken = self._accepted[key] = accepts(lines, media_type)
+        return taken

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import ssl
 from collections.abc import Sequence
 
@@ -12,29 +13,39 @@ from aiohttp import web
 from mirror.config.addresses import ListenAddress
 from mirror.config.settings import TLS
 from mirror.errors import ConfigurationError, MirrorError
-from mirror.server.dispatch import Dispatch
 from mirror.server.protocol import RegistryServer
 
 _BACKLOG = 1024  # connections that the kernel keeps for us; a whole cluster may come at once
 _LAST = 0.5  # seconds that connections are given to end once their requests have been cancelled
+_DESCRIPTORS = 3  # of a client: its socket, the duplicate that is sent by, and the blob
+_OTHER_DESCRIPTORS = 256  # of everything else
 _LOOK = 0.02  # seconds between two looks at how many requests are still running
 
 
 class Listeners:
     """Where the registry is served. Made by `open`, ended by `drain`."""
 
-    def __init__(self, server: RegistryServer, dispatch: Dispatch) -> None:
+    def __init__(self, server: RegistryServer) -> None:
         self._server = server
-        self._dispatch = dispatch
         self._open: list[asyncio.Server] = []
 
     async def open(self, addresses: Sequence[ListenAddress], tls: ssl.SSLContext | None) -> None:
         """Listen on all of them. Raises MirrorError that names the address when one cannot be had."""
         loop = asyncio.get_running_loop()
+        # While hands are shaken, nobody counts a connection; and a client that does not read cannot take leave.
+        limits = self._server.limits
+        times = {} if tls is None else {"handshake": limits.keepalive, "shutdown": limits.stall}
         for address in addresses:
             try:
                 server = await loop.create_server(
-                    self._server, address.host or None, address.port, ssl=tls, backlog=_BACKLOG, reuse_address=True
+                    self._server,
+                    address.host or None,
+                    address.port,
+                    ssl=tls,
+                    ssl_handshake_timeout=times.get("handshake"),
+                    ssl_shutdown_timeout=times.get("shutdown"),
+                    backlog=_BACKLOG,
+                    reuse_address=True,
                 )
             except OSError as error:
                 self.close()
@@ -59,9 +70,19 @@ class Listeners:
         self._server.pre_shutdown()
         loop = asyncio.get_running_loop()
         deadline = loop.time() + grace
-        while self._dispatch.active and loop.time() < deadline:  # noqa: ASYNC110  # an event would cost the hot path
+        while self._server.busy and loop.time() < deadline:  # noqa: ASYNC110  # an event would cost the hot path
             await asyncio.sleep(_LOOK)
         await self._server.shutdown(_LAST)
+
+
+def allow_descriptors(connections: int) -> int:
+    """Let the process open as many files as so many clients may need; how many of those the system does not allow."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections * _DESCRIPTORS + _OTHER_DESCRIPTORS
+    allowed = wanted if resource.RLIM_INFINITY in (soft, hard) else max(soft, min(wanted, hard))
+    if soft not in (resource.RLIM_INFINITY, allowed):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, allowed), hard))
+    return max(wanted - allowed, 0)
 
 
 def tls_context(tls: TLS) -> ssl.SSLContext | None:

@@ -1,6 +1,6 @@
-"""An answer whose bytes are known: written in one go, past the machinery that makes headers of dictionaries.
+"""Answers whose bytes are known: written in one go, past the machinery that makes headers of dictionaries.
 
-That machinery costs as much as all the rest of a small answer.
+That machinery costs as much as all the rest of a small answer, and repeats the version of HTTP that a client names.
 """
 
 from __future__ import annotations
@@ -12,45 +12,66 @@ from time import time
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
-LARGEST = 64 * 1024  # bytes of body: what fits into the buffer of a socket, so that no client makes us hold more
+LARGEST = 64 * 1024  # bytes of body that are written in one go, and held in memory for a client that does not read
 
 
 class PreparedResponse(web.StreamResponse):
-    """200 with a body that is there. `head`: status line and headers up to those that differ each time."""
+    """`whole`: the answer from its status line to its last byte. The connection ends with it unless `keep_alive`."""
 
-    def __init__(self, request: web.BaseRequest, head: bytes, body: bytes, request_id: str, age: int | None) -> None:
+    def __init__(self, status: int, whole: bytes, keep_alive: bool) -> None:
         # Not the constructor of the base class: nothing of what it makes is used.
-        self._keep_alive = request.keep_alive
-        self._status = 200
-        tail = f"X-Request-ID: {request_id}\r\nDate: {_date()}\r\n"
-        if age is not None:
-            tail += f"Age: {age}\r\n"
-        if not self._keep_alive:
-            tail += "Connection: close\r\n"
-        self._bytes = b"%b%b\r\n%b" % (head, tail.encode(), body)
+        self._status = status
+        self._keep_alive = keep_alive
+        self._whole = whole
 
     @property
     def prepared(self) -> bool:
         return False
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
-        """Write it. Waits, as any answer does, while the client has not taken earlier ones."""
+        """Write it, and wait until the client has room for all of it."""
         transport = request.transport
         if transport is None:
             raise ConnectionResetError("the client has left")
-        transport.write(self._bytes)
-        if transport.get_write_buffer_size():
-            await request.protocol._drain_helper()
+        transport.write(self._whole)
+        if request.protocol.writing_paused:
+            await request.writer.drain()
         return None
 
     async def write_eof(self, data: bytes = b"") -> None:
         """There is no more to write."""
 
 
+def prepare_again(
+    request: web.BaseRequest, head: bytes, body: bytes, request_id: str, age: int | None
+) -> PreparedResponse:
+    """200 with a body that was given before. `head`: status line and headers up to those that differ each time."""
+    keep_alive = request.keep_alive
+    tail = f"X-Request-ID: {request_id}\r\nDate: {_date()}\r\n"
+    if age is not None:
+        tail += f"Age: {age}\r\n"
+    if not keep_alive:
+        tail += "Connection: close\r\n"
+    return PreparedResponse(200, b"%b%b\r\n%b" % (head, tail.encode(), body), keep_alive)
+
+
+def prepare_last(request: web.BaseRequest, response: web.Response) -> PreparedResponse:
+    """The same answer with nothing to follow it, in our version of HTTP whatever the client has named."""
+    body = response.body if isinstance(response.body, bytes) else b""
+    head = (
+        f"HTTP/1.1 {response.status} {response.reason}\r\n{_lines(response.headers)}"
+        f"Content-Length: {len(body)}\r\nDate: {_date()}\r\nConnection: close\r\n\r\n"
+    )
+    return PreparedResponse(response.status, head.encode() + (b"" if request.method == "HEAD" else body), False)
+
+
 def head_of(headers: Mapping[str, str], skipped: frozenset[str], length: int) -> bytes:
     """The head of a 200 with these headers, but for those `skipped`, which are said each time."""
-    lines = [f"{name}: {value}\r\n" for name, value in headers.items() if name.lower() not in skipped]
-    return f"HTTP/1.1 200 OK\r\n{''.join(lines)}Content-Length: {length}\r\n".encode()
+    return f"HTTP/1.1 200 OK\r\n{_lines(headers, skipped)}Content-Length: {length}\r\n".encode()
+
+
+def _lines(headers: Mapping[str, str], skipped: frozenset[str] = frozenset()) -> str:
+    return "".join(f"{name}: {value}\r\n" for name, value in headers.items() if name.lower() not in skipped)
 
 
 _date_second = 0

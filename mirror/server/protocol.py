@@ -1,50 +1,102 @@
-"""The HTTP server: aiohttp's, with our limits, and with our own words for what it cannot parse.
+"""The HTTP server: aiohttp's, with our limits on what clients may take of us, and our own words for what is no HTTP.
 
-aiohttp answers a malformed request with a page that repeats it, and writes a traceback for it to the log.
+Left alone, aiohttp answers a malformed request with a page that repeats it, and waits for ever for a client that does
+not read.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol, cast
 
 from aiohttp import http_parser, web
 from aiohttp.web_protocol import RequestHandler
 
 from mirror.errors import Code
 from mirror.server.errors import error_body
+from mirror.server.stall import Watch
 
 _HEADER_LINE = 8190  # bytes of a request line, or of one header
 _HEADERS = 64
-_LINGER = 1.0  # seconds that a refused body is read and thrown away, so that the answer arrives before the reset
+_LINGER = 1.0  # seconds that what a client sends is thrown away, so that our answer arrives before the reset
+_TLS_BUFFER = 64 * 1024  # bytes: less than that, and each record would be waited for
 
 _log = logging.getLogger(__name__)
 
-Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+@dataclass(frozen=True, slots=True)
+class ClientLimits:
+    """`connections` at a time; seconds that one may be idle (`keepalive`), or take nothing of an answer (`stall`)."""
+
+    connections: int
+    keepalive: float
+    stall: float
+
+
+class Answering(Protocol):
+    """What the answers come from."""
+
+    async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
+        """The answer to a request."""
+        ...
+
+    def reject(self, request: web.BaseRequest, code: Code) -> web.StreamResponse:
+        """The answer to what has not come to be a request."""
+        ...
 
 
 class RegistryServer(web.Server):
-    """Makes each connection's protocol. `limit`: how many there may be; `keepalive`: seconds that one may be idle."""
+    """Makes each connection's protocol."""
 
-    def __init__(self, handler: Handler, limit: int, keepalive: float) -> None:
+    def __init__(self, answering: Answering, limits: ClientLimits) -> None:
         """Raises RuntimeError where aiohttp lacks its C parser: most of its request smuggling was in the other one."""
         if http_parser.HttpRequestParser is http_parser.HttpRequestParserPy:
             raise RuntimeError("aiohttp was built without its C extension: its other parser is not safe to serve with")
-        super().__init__(handler, handler_cancellation=True)
-        self._limit = limit
-        self._keepalive = keepalive
-        self.active = 0
+        super().__init__(answering, handler_cancellation=True)
+        self.answering = answering
+        self.limits = limits
 
     @property
     def full(self) -> bool:
-        return len(self._connections) > self._limit
+        return len(self._connections) > self.limits.connections
+
+    @property
+    def busy(self) -> int:
+        """On how many connections a request is being answered, up to the last byte handed to the kernel."""
+        return sum(map(_is_busy, self._connections))
+
+    def pre_shutdown(self) -> None:
+        """Take no more requests: idle connections are closed now, the others after the answer that they are at."""
+        for connection in self.connections:
+            if _is_busy(connection):
+                connection.close()
+            else:
+                connection.force_close()
 
     def __call__(self) -> RequestHandler:
-        return _Connection(
-            self,
+        return _Connection(self)
+
+
+_FULL = error_body(Code.BUSY)
+_FULL_ANSWER = (
+    b"HTTP/1.1 503 Service Unavailable\r\nServer: mirror\r\nDocker-Distribution-Api-Version: registry/2.0\r\n"
+    b"Content-Type: application/json\r\nRetry-After: 5\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b"
+    % (len(_FULL), _FULL)
+)
+
+
+class _Connection(RequestHandler):
+    """One client's connection. While an answer waits for the client, nothing else of it is held in our memory."""
+
+    __slots__ = ("_server", "_watch")
+
+    def __init__(self, server: RegistryServer) -> None:
+        super().__init__(
+            server,
             loop=asyncio.get_running_loop(),
-            keepalive_timeout=self._keepalive,
+            keepalive_timeout=server.limits.keepalive,
             access_log=None,  # type: ignore[arg-type]  # ours is written where the answer is made
             max_line_size=_HEADER_LINE,
             max_field_size=_HEADER_LINE,
@@ -53,26 +105,42 @@ class RegistryServer(web.Server):
             auto_decompress=False,
             logger=_log,
         )
+        self._server = server
+        self._watch: Watch | None = None
 
-
-_FULL = error_body(Code.BUSY)
-_FULL_ANSWER = (
-    b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: 5\r\nConnection: close\r\n"
-    b"Content-Length: %d\r\n\r\n%s" % (len(_FULL), _FULL)
-)
-
-
-class _Connection(RequestHandler):
-    """One client's connection."""
-
-    __slots__ = ()
+    @property
+    def waiting(self) -> int:
+        """How many requests have come that are not answered to their last byte."""
+        answering = self._waiter is None and self._request_count > len(self._messages) and self.transport is not None
+        return len(self._messages) + answering
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        manager = self._manager
-        if isinstance(manager, RegistryServer) and manager.full and isinstance(transport, asyncio.Transport):
-            transport.write(_FULL_ANSWER)
-            self.force_close()
+        transport = cast(asyncio.Transport, transport)  # uvloop's are none by their class
+        encrypted = transport.get_extra_info("sslcontext") is not None
+        transport.set_write_buffer_limits(_TLS_BUFFER if encrypted else 0, 0)
+        if self._server.full:
+            self._turn_away(transport)
+
+    def eof_received(self) -> bool:  # type: ignore[override]  # aiohttp's always ends the connection
+        """A client that has nothing more to say may still wait for its answer. With TLS there is no half of an end."""
+        waiting = self.waiting
+        if waiting == 1:
+            self.close()  # after that answer; after several of them it ends as one that is idle
+        return waiting > 0 and self.ssl_context is None
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self.transport is not None:
+            self._watch = Watch(self.transport, self._server.limits.stall, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        self._unwatch()
+        super().resume_writing()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._unwatch()
+        super().connection_lost(exc)
 
     def handle_error(
         self,
@@ -86,9 +154,21 @@ class _Connection(RequestHandler):
             _log.error("a request failed outside its handler", exc_info=exc)
         if request.writer.output_size > 0:
             raise ConnectionResetError("the answer has begun already")
-        code = Code.BAD_REQUEST if status < 500 else Code.INTERNAL
-        response = web.Response(
-            status=code.status, headers={"Content-Type": "application/json", "Server": "mirror"}, body=error_body(code)
-        )
-        response.force_close()
-        return response
+        return self._server.answering.reject(request, Code.BAD_REQUEST if status < 500 else Code.INTERNAL)
+
+    def _turn_away(self, transport: asyncio.Transport) -> None:
+        """Say that there are too many. Closing at once would reset the connection under the client's request."""
+        transport.write(_FULL_ANSWER)
+        if transport.can_write_eof():
+            transport.write_eof()
+        self.close()
+        self._loop.call_later(_LINGER, self.force_close)
+
+    def _unwatch(self) -> None:
+        if self._watch is not None:
+            self._watch.end()
+            self._watch = None
+
+
+def _is_busy(connection: RequestHandler) -> bool:
+    return isinstance(connection, _Connection) and connection.waiting > 0

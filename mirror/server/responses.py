@@ -2,47 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+from dataclasses import dataclass
+
 from aiohttp import web
+from multidict import CIMultiDict
 
 from mirror.errors import Malformed, MirrorError
 from mirror.oci import byte_range
-from mirror.oci.byte_range import Span
-from mirror.outcome import Outcome
+from mirror.oci.byte_range import ByteRange, Span
 from mirror.pull.content import FoundBlob, FoundManifest, Readable
 from mirror.server.errors import error_response
-from mirror.server.exchange import Exchange, Lasting
+from mirror.server.exchange import Exchange
 from mirror.server.headers import headers_of, matches
-from mirror.server.sending import Sending, send
+from mirror.server.prepared import LARGEST
+from mirror.server.sending import Sending, send, send_bytes
 
 _BLOB_TYPE = "application/octet-stream"
 
 
-def manifest_response(exchange: Exchange, found: FoundManifest) -> web.StreamResponse:
+@dataclass(slots=True)
+class _Head:
+    """What is said before a body: of the whole, or of the `span` of it that was asked for."""
+
+    headers: CIMultiDict[str]
+    status: int = 200
+    span: Span | None = None  # None: all of it
+
+
+async def manifest_response(exchange: Exchange, found: FoundManifest) -> web.StreamResponse:
     """The exact bytes, with the type that they were stored with; 304 for a client that has them; no body for HEAD."""
     manifest = found.manifest
-    digest = str(manifest.digest)
-    etag = f'"{digest}"'
     headers = headers_of(exchange, found.answer)
-    headers["Docker-Content-Digest"] = digest
-    headers["ETag"] = etag
-    request = exchange.request
-    if matches(request.headers.get("If-None-Match"), etag):
+    if _names(exchange, str(manifest.digest), headers):
         return web.Response(status=304, headers=headers)
     headers["Content-Type"] = manifest.media_type
-    if manifest.body is not None and found.answer.outcome is Outcome.HIT:
-        answer = found.answer
-        exchange.lasting = Lasting(digest, manifest.body, manifest.media_type, answer.checked, answer.until)
-    if request.method == "HEAD" or manifest.body is None:
-        headers["Content-Length"] = str(manifest.size)
-        return web.Response(headers=headers)
-    exchange.sent = manifest.size
-    return web.Response(headers=headers, body=manifest.body)
+    if exchange.request.method == "HEAD" or manifest.body is None:
+        return _without_body(headers, manifest.size)
+    return await _of_bytes(exchange, _Head(headers), manifest.body)
+
+
+async def json_response(exchange: Exchange, headers: CIMultiDict[str], body: bytes) -> web.StreamResponse:
+    """A document that is made for this answer."""
+    headers["Content-Type"] = "application/json"
+    if exchange.request.method == "HEAD":
+        return _without_body(headers, len(body))
+    return await _of_bytes(exchange, _Head(headers), body)
 
 
 async def blob_response(exchange: Exchange, found: FoundBlob, stall: float) -> web.StreamResponse:
     """The blob or the one range of it that was asked for. Closes what it reads from. Raises MirrorError before a byte.
 
     After the first byte there is no way to say what went wrong but to break the connection, which it does.
+    `stall`: seconds that the client may take nothing.
     """
     content = found.content
     try:
@@ -52,58 +64,87 @@ async def blob_response(exchange: Exchange, found: FoundBlob, stall: float) -> w
             content.close()
 
 
-async def _blob_response(exchange: Exchange, found: FoundBlob, stall: float) -> web.StreamResponse:
-    request, digest = exchange.request, str(found.digest)
+def _names(exchange: Exchange, digest: str, headers: CIMultiDict[str]) -> bool:
+    """Say which content it is; whether the client has it already."""
     etag = f'"{digest}"'
-    headers = headers_of(exchange, found.answer)
     headers["Docker-Content-Digest"] = digest
     headers["ETag"] = etag
+    return matches(exchange.request.headers.get("If-None-Match"), etag)
+
+
+async def _blob_response(exchange: Exchange, found: FoundBlob, stall: float) -> web.StreamResponse:
+    request, content, size = exchange.request, found.content, found.size
+    headers = headers_of(exchange, found.answer)
     headers["Accept-Ranges"] = "bytes"
-    if matches(request.headers.get("If-None-Match"), etag):
+    if _names(exchange, str(found.digest), headers):
         return web.Response(status=304, headers=headers)
     headers["Content-Type"] = _BLOB_TYPE
-    size, content = found.size, found.content
     if request.method == "HEAD" or content is None:
-        if size is not None:
-            headers["Content-Length"] = str(size)
-        return web.Response(headers=headers)
-    asked = _asked_range(request, etag)
+        return _without_body(headers, size)
+    asked = _asked_range(request, headers["ETag"])
     if size is None and not isinstance(content, bytes) and (asked is not None or request.version < (1, 1)):
         # Without the size there is no telling what the range means, nor, to an old client, where the body ends.
         size = await _whole(content)
-    status, span = 200, None if size is None else Span(0, size)
-    if asked is not None and size is not None:
-        try:
-            span = byte_range.resolve(asked, size)
-        except Malformed as error:
-            response = error_response(exchange, error)
-            response.headers["Content-Range"] = byte_range.unsatisfied(size)
-            return response
-        status, headers["Content-Range"] = 206, byte_range.content_range(span, size)
+    try:
+        head = _head(headers, asked, size)
+    except Malformed as error:
+        response = error_response(exchange, error)
+        response.headers["Content-Range"] = byte_range.unsatisfied(size or 0)
+        return response
     if isinstance(content, bytes):
-        if found.answer.outcome is Outcome.HIT and status == 200:
-            exchange.lasting = Lasting(digest, content, None, None, None)
-        body = content if span is None else content[span.start : span.stop]
-        exchange.sent = len(body)
-        return web.Response(status=status, headers=headers, body=body)
-    if span is not None:
-        headers["Content-Length"] = str(len(span))
-        if len(span):
-            await content.ready(span.start)
-    stream = web.StreamResponse(status=status, headers=headers)
-    await stream.prepare(request)
-    await _stream(exchange, stream, Sending(content, span, stall))
+        return await _of_bytes(exchange, head, content)
+    if head.span is not None:
+        headers["Content-Length"] = str(len(head.span))
+        if len(head.span):
+            await content.ready(head.span.start)
+    stream = web.StreamResponse(status=head.status, headers=headers)
+    await _unbroken(exchange, send(exchange, stream, Sending(content, head.span, stall)))
     return stream
 
 
-async def _stream(exchange: Exchange, response: web.StreamResponse, sending: Sending) -> None:
-    request = exchange.request
+def _head(headers: CIMultiDict[str], asked: ByteRange | None, size: int | None) -> _Head:
+    """Raises Malformed when the range has no bytes of so many."""
+    if size is None:
+        return _Head(headers)
+    if asked is None:
+        return _Head(headers, 200, Span(0, size))
+    span = byte_range.resolve(asked, size)
+    headers["Content-Range"] = byte_range.content_range(span, size)
+    return _Head(headers, 206, span)
+
+
+def _without_body(headers: CIMultiDict[str], size: int | None) -> web.StreamResponse:
+    """What a HEAD is answered with: the length that a GET would have, if anybody knows it."""
+    if size is not None:
+        headers["Content-Length"] = str(size)
+    return web.Response(headers=headers)
+
+
+async def _of_bytes(exchange: Exchange, head: _Head, body: bytes) -> web.StreamResponse:
+    """A body that is in memory: at once if it is small, else no faster than the client takes it."""
+    if head.span is not None and len(head.span) < len(body):
+        body = body[head.span.start : head.span.stop]
+    if len(body) <= LARGEST:
+        exchange.sent = len(body)
+        return web.Response(status=head.status, headers=head.headers, body=body)
+    head.headers["Content-Length"] = str(len(body))
+    stream = web.StreamResponse(status=head.status, headers=head.headers)
+    await _unbroken(exchange, send_bytes(exchange, stream, body))
+    return stream
+
+
+async def _unbroken(exchange: Exchange, sending: Awaitable[None]) -> None:
+    """Send; and if that fails, break the connection short of what was promised, which every client understands.
+
+    F6 and F8: a body that ends too early but tidily would be taken for the whole.
+    """
     try:
-        exchange.sent = await send(request, response, sending)
-    except (MirrorError, ConnectionError) as error:
+        await sending
+    except (MirrorError, OSError) as error:
         exchange.reason = str(error) or type(error).__name__
-        if request.transport is not None:
-            request.transport.abort()  # short of its length: the one thing that every client understands (F6, F8)
+        transport = exchange.request.transport
+        if transport is not None:
+            transport.abort()
 
 
 async def _whole(content: Readable) -> int:
@@ -113,7 +154,7 @@ async def _whole(content: Readable) -> int:
     return offset
 
 
-def _asked_range(request: web.BaseRequest, etag: str) -> byte_range.ByteRange | None:
+def _asked_range(request: web.BaseRequest, etag: str) -> ByteRange | None:
     header = request.headers.get("Range")
     if header is None or not byte_range.if_range_matches(request.headers.get("If-Range"), etag):
         return None

@@ -16,9 +16,10 @@ from aiohttp import web
 from mirror.errors import Interrupted
 from mirror.oci.byte_range import Span
 from mirror.pull.content import Readable
+from mirror.server.exchange import Exchange
+from mirror.server.stall import Watch
 
 TURN = 256 * 1024  # bytes a turn: with longer ones, or none, the small answers of others wait
-_EMPTYING = 0.002  # seconds between two looks at a send buffer that is not empty yet
 
 _read_at = wrap(os.pread)
 
@@ -36,25 +37,39 @@ class Stalled(ConnectionError):
     """The client has taken nothing for too long."""
 
 
-async def send(request: web.BaseRequest, response: web.StreamResponse, sending: Sending) -> int:
-    """Send the body of a response that is prepared; how many bytes went out.
+async def send(exchange: Exchange, response: web.StreamResponse, sending: Sending) -> None:
+    """Send head and body; `exchange.sent` tells how far the body got, whatever happens.
 
-    Raises ConnectionError when the client leaves or stalls, MirrorError when the bytes end before they should: then
-    the caller has to break the connection, for the client has been promised more. May be cancelled.
+    Raises OSError when the client leaves or stalls or the disk fails, MirrorError when the bytes end before they
+    should: then the caller has to break the connection, for the client has been promised more. May be cancelled.
     """
+    request = exchange.request
+    await response.prepare(request)
     transport = request.transport
     if transport is None:
         raise ConnectionResetError("the client has left")
     if sending.span is None or transport.get_extra_info("sslcontext") is not None:
-        return await _copy(response, sending)
-    return await _sendfile(transport, sending.readable, sending.span, sending.stall)
+        await _copy(exchange, response, sending)
+    else:
+        await _sendfile(exchange, transport, sending, sending.span)
 
 
-async def _sendfile(transport: asyncio.Transport, readable: Readable, span: Span, stall: float) -> int:
+async def send_bytes(exchange: Exchange, response: web.StreamResponse, body: bytes) -> None:
+    """As `send`, of a body in memory: no more than a turn of it is held once more for a client that does not read."""
+    await response.prepare(exchange.request)
+    for start in range(0, len(body), TURN):
+        piece = body[start : start + TURN]
+        await response.write(piece)
+        exchange.sent += len(piece)
+
+
+async def _sendfile(exchange: Exchange, transport: asyncio.Transport, sending: Sending, span: Span) -> None:
     """Let the kernel send. A duplicate of the socket is needed: asyncio lets nobody wait for one of its own."""
-    await _emptied(transport, stall)
+    await exchange.request.writer.drain()  # the head goes before the body
+    if transport.is_closing():
+        raise ConnectionResetError("the client has left")
+    readable, offset = sending.readable, span.start
     socket = os.dup(transport.get_extra_info("socket").fileno())
-    offset = span.start
     try:
         while offset < span.stop:
             end = min(await readable.ready(offset), span.stop)
@@ -64,63 +79,48 @@ async def _sendfile(transport: asyncio.Transport, readable: Readable, span: Span
                 try:
                     sent = os.sendfile(socket, readable.descriptor, offset, min(TURN, end - offset))
                 except BlockingIOError:
-                    await _writable(socket, stall)
+                    await _writable(transport, socket, sending.stall)
                     continue
                 if sent == 0:
                     raise Interrupted("a cached blob has shrunk while it was read")
                 offset += sent
+                exchange.sent += sent
                 await asyncio.sleep(0)
     finally:
         os.close(socket)
-    return offset - span.start
 
 
-async def _copy(response: web.StreamResponse, sending: Sending) -> int:
+async def _copy(exchange: Exchange, response: web.StreamResponse, sending: Sending) -> None:
     """Read and write. Without a span to the end of the file, wherever that turns out to be."""
     readable, span = sending.readable, sending.span
-    offset = start = 0 if span is None else span.start
+    offset = 0 if span is None else span.start
     while span is None or offset < span.stop:
         end = await readable.ready(offset)
         if end <= offset:
             if span is not None:
                 raise Interrupted("the blob is shorter than it was said to be")
-            break
+            return
         if span is not None:
             end = min(end, span.stop)
         while offset < end:
             piece = await _read_at(readable.descriptor, min(TURN, end - offset), offset)
             if not piece:
                 raise Interrupted("a cached blob has shrunk while it was read")
-            try:
-                async with asyncio.timeout(sending.stall):
-                    await response.write(piece)
-            except TimeoutError:
-                raise Stalled("the client has stalled") from None
+            await response.write(piece)
             offset += len(piece)
-    return offset - start
+            exchange.sent += len(piece)
 
 
-async def _emptied(transport: asyncio.Transport, stall: float) -> None:
-    """Wait until the head of the answer has left the transport's own buffer; it nearly always has."""
-    deadline = asyncio.get_running_loop().time() + stall
-    while transport.get_write_buffer_size():
-        if transport.is_closing():
-            raise ConnectionResetError("the client has left")
-        if asyncio.get_running_loop().time() > deadline:
-            raise Stalled("the client has stalled")
-        await asyncio.sleep(_EMPTYING)
-
-
-async def _writable(socket: int, stall: float) -> None:
-    """Wait until the socket takes bytes again; Stalled when it does not within `stall` seconds."""
+async def _writable(transport: asyncio.Transport, socket: int, stall: float) -> None:
+    """Wait until the socket takes bytes again; Stalled when the client takes none for `stall` seconds."""
     loop = asyncio.get_running_loop()
     ready: asyncio.Future[None] = loop.create_future()
+    watch = Watch(transport, stall, lambda: _reject(ready))
     loop.add_writer(socket, _resolve, ready)
-    timer = loop.call_later(stall, _reject, ready)
     try:
         await ready
     finally:
-        timer.cancel()
+        watch.end()
         loop.remove_writer(socket)
 
 

@@ -20,6 +20,7 @@ from mirror.oci.digest import Digest
 from mirror.store.index import DatabaseError, Member
 
 _NEVER_FULL = 1 << 62  # bytes: what is authoritative must not be culled behind our back
+_TOLD = "told"  # a name that no fact has
 _SEPARATOR = "\x1f"  # in none of the names that we are given, so that no two keys can be the same
 
 
@@ -182,6 +183,14 @@ class Catalog:
     def expire(self) -> None:
         """Remove what has run out. On the writer's thread."""
         self._cache.expire()
+
+    @property
+    def is_told(self) -> bool:
+        """Whether what the index knows has ever been noted here: not in a file that was just made."""
+        return self._stored(_TOLD) is not None
+
+    def set_told(self) -> None:
+        self._cache.set(_TOLD, "{}")
 
     def facts(self) -> Iterator[tuple[Key, dict[str, Any]]]:
         """Everything that is readable. Slow: for making the index again."""

@@ -49,12 +49,17 @@ CREATE TABLE IF NOT EXISTS tags (
 
 
 def check(path: Path) -> None:
-    """Read the database through, if it is there. Raises DatabaseError: `is_broken` says if the file is at fault."""
+    """Read the database through, if it is there, and see that it can be written to.
+
+    Raises DatabaseError; `is_broken` says whether the file is at fault.
+    """
     if not path.exists():
         return
     connection = sqlite3.connect(path, timeout=2, isolation_level=None)
     try:
         (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        connection.execute("BEGIN IMMEDIATE")  # diskcache would try for a minute where somebody else holds the file
+        connection.execute("ROLLBACK")
     finally:
         connection.close()
     if found != "ok":
@@ -117,6 +122,15 @@ class Index:
 
     def close(self) -> None:
         self._connection.close()
+
+    @property
+    def is_told(self) -> bool:
+        """Whether what the catalog knows has ever been noted here: not in a file that was just made."""
+        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
+        return bool(version)
+
+    def set_told(self) -> None:
+        self._connection.execute("PRAGMA user_version = 1")
 
     # blobs
 

@@ -131,7 +131,8 @@ class Layout:
     def _version(self) -> str:
         descriptor, _ = self.filesystem.open_to_read("version", self._root)
         try:
-            return self.filesystem.read(descriptor, 32, 0).decode("ascii", "replace").strip()
+            text = self.filesystem.read(descriptor, 32, 0).decode("ascii", "replace")
+            return text.strip("\0\n ")  # zeros are what a power failure makes of a note that was not synced yet
         finally:
             os.close(descriptor)
 

@@ -16,6 +16,7 @@ _QUARANTINED = 16  # files
 _QUARANTINED_BYTES = 1 << 30
 _NO_DIRECTORY = {errno.ENOTDIR, errno.ELOOP}
 _NO_FILE = {errno.ENOENT, errno.ELOOP, errno.EINVAL, errno.ENXIO}
+_OVERTAKEN = {errno.ENOENT, errno.ENOTEMPTY}  # somebody has just removed it, or begun anew in it
 
 _log = logging.getLogger(__name__)
 
@@ -29,7 +30,8 @@ def clear_ingests(layout: Layout, now: float) -> None:
         except Malformed:
             continue  # not made by us
         except OSError as error:
-            _log.warning("a part of a blob cannot be removed: %s", error.strerror)
+            if error.errno not in _OVERTAKEN:
+                _log.warning("a part of a blob cannot be removed: %s", error.strerror)
 
 
 def clear_quarantine(layout: Layout) -> None:
@@ -57,26 +59,39 @@ def _clear_ingest(layout: Layout, digest: Digest, now: float) -> None:
         files.remove(name, layout.ingest)  # it would be in the way for ever
         return
     try:
-        data = _open_data(layout, directory)
-        try:
-            if data is None or (_is_over(layout, digest, data, now) and files.lock(data)):
-                for entry in sorted(files.names(directory), key="data".__eq__):  # as in Ingest.abort
-                    files.remove(entry, directory)
-                files.remove_directory(name, layout.ingest)
-        finally:
-            if data is not None:
-                os.close(data)
+        if _may_go(layout, digest, directory, now):
+            files.remove_directory(name, layout.ingest)
     finally:
         os.close(directory)
 
 
-def _open_data(layout: Layout, directory: int) -> int | None:
+def _may_go(layout: Layout, digest: Digest, directory: int, now: float) -> bool:
+    """Empty the directory of an ingest, if nobody holds it; whether that is done."""
+    files = layout.filesystem
     try:
-        return layout.filesystem.open_to_read("data", directory)[0]
+        data, _ = files.open_to_read("data", directory)
     except OSError as error:
         if error.errno not in _NO_FILE:
             raise
-        return None
+        # Where there is no `data`, somebody may be about to make it: then that one, and the directory, stay.
+        return _emptied(layout, directory, sparing="data" if error.errno == errno.ENOENT else "")
+    try:
+        return (
+            _is_over(layout, digest, data, now)
+            and files.lock(data)
+            and files.status("data", directory).st_ino == files.status_of(data).st_ino  # else it is another's by now
+            and _emptied(layout, directory, sparing="")
+        )
+    finally:
+        os.close(data)
+
+
+def _emptied(layout: Layout, directory: int, sparing: str) -> bool:
+    for name in sorted(layout.filesystem.names(directory), key="data".__eq__):  # `data` last, as in `Ingest.abort`
+        if name == sparing:
+            return False
+        layout.filesystem.remove(name, directory)
+    return True
 
 
 def _is_over(layout: Layout, digest: Digest, data: int, now: float) -> bool:

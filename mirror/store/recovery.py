@@ -51,11 +51,17 @@ def open_database(kind: type[D], directory: Path) -> D:
 
 
 def make_again(index: Index, catalog: Catalog) -> None:
-    """Tell the database that knows nothing of the registry what the other one knows, all of it or nothing."""
-    if next(index.members(), None) is None and next(index.tags(), None) is None:
-        _fill_index(index, catalog)
-    elif next(catalog.facts(), None) is None:
-        _fill_catalog(index, catalog)
+    """Tell a database that was just made what the other one knows of the registry, all of it or nothing."""
+    if not index.is_told:
+        with index:
+            members, tags = _fill_index(index, catalog)
+            index.set_told()
+        _report("index", members, tags)
+    if not catalog.is_told:
+        with catalog.transaction():
+            members, tags = _fill_catalog(index, catalog)
+            catalog.set_told()
+        _report("catalog", members, tags)
 
 
 def reconcile(layout: Layout, index: Index) -> Iterator[int]:
@@ -102,28 +108,34 @@ def _batches(items: Iterable[T]) -> Iterator[list[T]]:
         yield batch
 
 
-def _fill_index(index: Index, catalog: Catalog) -> None:
+def _fill_index(index: Index, catalog: Catalog) -> tuple[int, int]:
     members = tags = 0
-    with index:
-        for key, fact in catalog.facts():
-            if key.kind == "member" and (member := noted_member(key, fact)) is not None:
-                index.put_members([member])
-                members += 1
-            elif key.kind == "tag" and not key.variant and (record := TagRecord.of(fact)) is not None:
-                index.put_tags([TagRow(key.upstream, key.repository, key.reference, record.digest, record.checked)])
-                tags += 1
-    if members or tags:
-        _log.warning("the index was made again from the catalog: %d members, %d tags", members, tags)
-
-
-def _fill_catalog(index: Index, catalog: Catalog) -> None:
-    members = tags = 0
-    with catalog.transaction():
-        for member in index.members():
-            catalog.write(member_note(member))
+    for key, fact in catalog.facts():
+        if key.kind == "member" and (member := noted_member(key, fact)) is not None:
+            index.put_members([member])
             members += 1
-        for row in index.tags():
-            record = TagRecord(row.digest, row.checked)
-            catalog.write(Note(Key("tag", row.upstream, row.repository, row.tag), asdict(record)))
+        elif key.kind == "tag" and not key.variant and (record := TagRecord.of(fact)) is not None:
+            index.put_tags([TagRow(key.upstream, key.repository, key.reference, record.digest, record.checked)])
             tags += 1
-    _log.warning("the catalog was made again from the index: %d members, %d tags", members, tags)
+    return members, tags
+
+
+def _fill_catalog(index: Index, catalog: Catalog) -> tuple[int, int]:
+    """What the catalog knows already stays: it says more of a tag, and for how long."""
+    members = tags = 0
+    for member in index.members():
+        note = member_note(member)
+        if catalog.get(note.key) is None:
+            catalog.write(note)
+            members += 1
+    for row in index.tags():
+        key = Key("tag", row.upstream, row.repository, row.tag)
+        if catalog.get(key) is None:
+            catalog.write(Note(key, asdict(TagRecord(row.digest, row.checked))))
+            tags += 1
+    return members, tags
+
+
+def _report(name: str, members: int, tags: int) -> None:
+    if members or tags:
+        _log.warning("the %s was made again from the other database: %d members, %d tags", name, members, tags)

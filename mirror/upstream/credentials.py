@@ -11,11 +11,10 @@ import base64
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
-from pydantic import SecretStr
 
 from mirror.config.settings import Upstream
 from mirror.errors import Denied
@@ -27,14 +26,14 @@ _log = structlog.get_logger("mirror.upstream")
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """A user and a password that `repr` does not show. Equal logins are the same identity at a registry."""
+    """A user and a password, which `repr` does not show. Equal logins are the same identity at a registry."""
 
     username: str
-    password: SecretStr
+    password: str = field(repr=False)
 
     def basic(self) -> str:
         """The value of `Authorization` for HTTP Basic (RFC 7617, UTF-8)."""
-        pair = f"{self.username}:{self.password.get_secret_value()}".encode()
+        pair = f"{self.username}:{self.password}".encode()
         return "Basic " + base64.b64encode(pair).decode("ascii")
 
 
@@ -53,14 +52,14 @@ class Credentials:
         if upstream.username is None:
             return None
         if upstream.password is not None:
-            return Login(upstream.username, upstream.password)
+            return Login(upstream.username, upstream.password.get_secret_value())
         if upstream.password_file is not None:
             password = await asyncio.to_thread(self._from_file, upstream.password_file)
-            return Login(upstream.username, SecretStr(password))
+            return Login(upstream.username, password)
         found = self._environment.get(upstream.password_env or "")
         if found is None:
             raise Denied(f"{self._name}: the environment variable named by its password_env is not set")
-        return Login(upstream.username, SecretStr(found))
+        return Login(upstream.username, found)
 
     def _from_file(self, path: Path) -> str:
         try:

@@ -133,7 +133,7 @@ class Response:
     def ready(self, limit: int) -> bytes:
         """At most `limit` bytes of the body that have already arrived, maybe none. Raises like `piece`."""
         try:
-            data = self._raw.content.read_nowait(limit)
+            data = self._arrived(limit) or self._raw.content.read_nowait(limit)
         except BROKEN as error:
             raise self._broken(error) from None
         self._report.bytes += len(data)
@@ -180,7 +180,7 @@ class Response:
         left = _DISCARD
         try:
             async with asyncio.timeout(_DISCARD_WAIT):
-                while left > 0 and (data := await self._raw.content.read(left)):
+                while data := await self._raw.content.read(left):
                     left -= len(data)
         except BROKEN:
             pass  # the status was all that was wanted
@@ -194,6 +194,18 @@ class Response:
         """
         self._raw.close()
         self._report.end(failure)
+
+    def _arrived(self, limit: int) -> bytes:
+        """What had come before the connection broke: aiohttp's stream raises first, and keeps it for nobody."""
+        content = self._raw.content
+        failure = content.exception()
+        if failure is None:
+            return b""
+        content.set_exception(None)  # type: ignore[arg-type]
+        try:
+            return content.read_nowait(limit)
+        finally:
+            content.set_exception(failure)
 
     def _broken(self, error: Exception) -> UpstreamError:
         self._raw.close()

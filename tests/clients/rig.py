@@ -65,7 +65,7 @@ class Rig:
         logged: list[str] = []
         with ExitStack() as steps:
             steps.callback(shutil.rmtree, self.home)
-            steps.callback(lambda: logged.append(self._mirror_log()))
+            steps.callback(lambda: logged.append(self.mirror_log()))
             steps.callback(self.sealed.close)
             steps.callback(self.origin.stop)
             steps.callback(self.tap.close)
@@ -73,7 +73,8 @@ class Rig:
             steps.callback(self.client.stop)
         return logged[0]
 
-    def _mirror_log(self) -> str:
+    def mirror_log(self) -> str:
+        """What the mirror has logged so far, over all its starts."""
         log = self.home / "mirror.log"
         return log.read_text(errors="replace") if log.exists() else ""
 

@@ -91,8 +91,7 @@ async def _calls_of_a_commit(root: Path, *, durable: bool) -> list[tuple[str, st
         await store.run(ingest.append, DATA)
         disk.disarm()  # begins a new trace
         await store.commit(ingest)
-        trace = list(disk.trace)
-    return trace
+        return list(disk.trace)
 
 
 ORDER = [("sync", "data"), ("publish", "data"), ("sync", "sha256")]

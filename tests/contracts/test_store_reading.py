@@ -20,6 +20,7 @@ from tests.support.caches import (
     path_of,
     room_of,
     store_at,
+    without_rounds,
 )
 
 DIGEST, DATA = blob(1, 5000)
@@ -56,6 +57,7 @@ async def test_s5_an_open_blob_stays_readable_through_delete(store: Store) -> No
 
 async def test_s5_an_open_blob_stays_readable_through_eviction(tmp_path: Path) -> None:
     async with store_at(tmp_path, room=room_of(100)) as store:
+        await without_rounds(store)
         await store.put(DIGEST, DATA)
         found = await store.blobs.open(DIGEST)
         assert found is not None

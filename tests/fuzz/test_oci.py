@@ -172,7 +172,8 @@ def test_a_manifest_is_of_one_kind_or_malformed(body: bytes, content_type: str |
         assert parsed.code is Code.BAD_UPSTREAM
         return
     document = json.loads(body)
-    assert parsed.media_type in media_types.MANIFEST_TYPES
+    assert media_types.may_be_a_manifests(parsed.media_type)
+    assert (parsed.media_type in media_types.MANIFEST_TYPES) or parsed.kind is Kind.OTHER
     assert document.get("mediaType") in (None, "", parsed.media_type)
     assert parsed.kind is Kind.INDEX or not parsed.manifests
     assert parsed.kind in (Kind.IMAGE, Kind.ARTIFACT) or not parsed.blobs

@@ -11,36 +11,20 @@ import structlog
 import uvloop
 from pydantic import SecretStr
 
-from mirror.errors import Interrupted, Nonsense, Unreachable, UpstreamError
-from mirror.oci.digest import Digest
 from mirror.config.settings import Upstream
-from mirror.upstream.registry import Registry
+from mirror.errors import Nonsense, Unreachable, UpstreamError
+from mirror.oci.digest import Digest
 from tests.support.authority import Authority
-from tests.support.faults import Fault, Gate
+from tests.support.faults import Fault
 from tests.support.logins import basic
 from tests.support.names import Names
 from tests.support.raw import RawUpstream, answer
 from tests.support.registry import FakeRegistry
-from tests.support.upstreams import LIMITS, Setting, opened
+from tests.support.upstreams import LIMITS, Setting, opened, pull
 
 LAYER = bytes(range(256)) * 4096  # 1 MiB
 SECRET = "canary-password"
 PLACES = Names({name: ["127.0.0.1"] for name in ("registry.hub.test", "auth.hub.test", "storage.test")})
-
-
-async def _pull(registry: Registry, repository: str, digest: Digest, resumes: int = 0) -> bytes:
-    """What a fetch does: goes on where a body broke off, at most so many times."""
-    got = bytearray()
-    for _ in range(resumes + 1):
-        async with registry.blob(repository, digest, len(got)) as body:
-            del got[body.offset :]
-            try:
-                while piece := await body.read():
-                    got += piece
-            except Interrupted:
-                continue
-            return bytes(got)
-    raise Interrupted("resumed as often as was allowed")
 
 
 async def test_a_private_image_is_pulled_through_realm_and_storage_on_other_hosts(tmp_path: Path) -> None:
@@ -64,7 +48,7 @@ async def test_a_private_image_is_pulled_through_realm_and_storage_on_other_host
             manifest = await registry.manifest("team/app", "v1")
             assert image.digest.verifies(manifest.body)
             for digest in (image.config_digest, *image.layer_digests):
-                assert digest.verifies(await _pull(registry, "team/app", digest))
+                assert digest.verifies(await pull(registry, "team/app", digest))
     assert login.issued == 1
     shown = {(seen.headers["host"].partition(":")[0], seen.headers.get("authorization")) for seen in server.requests}
     assert shown == {
@@ -104,73 +88,8 @@ async def test_storage_is_verified_with_the_upstreams_own_authority(tmp_path: Pa
             opened(Upstream(endpoints=(server.url,), ca_file=authority.ca_file)) as registry,
         ):
             with pytest.raises(Unreachable, match="certificate that is not trusted"):
-                await _pull(registry, "a/b", Digest.of(b"blob"))
+                await pull(registry, "a/b", Digest.of(b"blob"))
         assert storage.requests == []
-
-
-@pytest.mark.parametrize("redirects", [False, True])
-@pytest.mark.parametrize(
-    "cuts", [[0], [1], [262144], [len(LAYER) - 1], [10, 10, 10], [300_000, 300_000, 300_000], [0, 1, 2, 3, 4, 5]]
-)
-async def test_a_body_that_breaks_off_is_resumed_where_it_broke(redirects: bool, cuts: list[int]) -> None:
-    async with FakeRegistry() as server, opened(Upstream(endpoints=(server.url,))) as registry:
-        digest = server.push_blob("a/b", LAYER)
-        server.redirects = redirects
-        for cut in cuts:
-            server.fail(Fault(cut_at=cut), "GET", "/objects/" if redirects else "/blobs/")
-        assert digest.verifies(await _pull(registry, "a/b", digest, resumes=len(cuts)))
-        assert server.count("GET", "/blobs/") == len(cuts) + 1  # each at the canonical URL
-        assert server.bytes_sent <= len(LAYER) + len(cuts) * 600_000
-
-
-async def test_a_resume_survives_an_expired_signature_and_an_expired_token() -> None:
-    async with FakeRegistry() as server, opened(Upstream(endpoints=(server.url,))) as registry:
-        digest = server.push_blob("a/b", LAYER)
-        login = server.require_bearer()
-        server.redirects = True
-        gate = Gate(piece=100_000)
-        server.fail(Fault(gate=gate, cut_at=300_000), "GET", "/objects/")
-        pulling = asyncio.ensure_future(_pull(registry, "a/b", digest, resumes=1))
-        async with asyncio.timeout(10):
-            await gate.arrived.wait()
-        login.revoke()
-        server.expire_signatures()
-        gate.open()
-        assert digest.verifies(await pulling)
-        assert login.issued == 2
-
-
-async def test_a_resume_goes_to_another_endpoint() -> None:
-    async with FakeRegistry() as one, FakeRegistry() as two:
-        digest = one.push_blob("a/b", LAYER)
-        two.push_blob("a/b", LAYER)
-        one.fail(Fault(cut_at=400_000))
-        async with opened(Upstream(endpoints=(one.url, two.url))) as registry:
-            assert digest.verifies(await _pull(registry, "a/b", digest, resumes=1))
-        assert (one.count(), two.count()) == (1, 1)
-        assert two.requests[0].headers["range"].startswith("bytes=")
-
-
-@pytest.mark.parametrize("chunked", [False, True])
-async def test_an_upstream_without_ranges_is_resumed_from_the_beginning(chunked: bool) -> None:
-    async with FakeRegistry() as server, opened(Upstream(endpoints=(server.url,))) as registry:
-        digest = server.push_blob("a/b", LAYER)
-        server.ranges, server.chunked = False, chunked
-        server.fail(Fault(cut_at=400_000))
-        assert digest.verifies(await _pull(registry, "a/b", digest, resumes=1))
-
-
-@pytest.mark.parametrize("fault", [Fault(reset_at=5000), Fault(length=len(LAYER) + 1), Fault(length=len(LAYER) - 1)])
-async def test_no_wrong_length_passes_for_a_whole_blob(fault: Fault) -> None:
-    async with FakeRegistry() as server, opened(Upstream(endpoints=(server.url,))) as registry:
-        digest = server.push_blob("a/b", LAYER)
-        server.fail(fault, times=None)
-        try:
-            got = await _pull(registry, "a/b", digest)
-        except UpstreamError:
-            return
-        assert not digest.verifies(got)
-        assert len(got) == fault.length
 
 
 async def test_one_token_is_fetched_for_a_herd() -> None:
@@ -240,15 +159,15 @@ async def _on_this_loop() -> None:
         server.require_bearer()
         async with opened(Upstream(endpoints=(server.url,)), Setting(LIMITS, names)) as registry:
             assert image.digest.verifies((await registry.manifest("a/b", "v1")).body)
-            assert image.layer_digests[0].verifies(await _pull(registry, "a/b", image.layer_digests[0]))
+            assert image.layer_digests[0].verifies(await pull(registry, "a/b", image.layer_digests[0]))
             server.fail(Fault(cut_at=1000), "GET", "/blobs/")
-            assert image.layer_digests[0].verifies(await _pull(registry, "a/b", image.layer_digests[0], resumes=1))
+            assert image.layer_digests[0].verifies(await pull(registry, "a/b", image.layer_digests[0], resumes=1))
             server.redirects = True
             with pytest.raises(Nonsense, match="private"):
-                await _pull(registry, "a/b", image.layer_digests[0])
+                await pull(registry, "a/b", image.layer_digests[0])
             server.cdn_name = "storage.test"
             with pytest.raises(Nonsense, match="private"):
-                await _pull(registry, "a/b", image.layer_digests[0])
+                await pull(registry, "a/b", image.layer_digests[0])
             assert server.count(path="/objects/") == 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from mirror.store.eviction import Room
 from mirror.store.filesystem import Filesystem
 from mirror.store.layout import Layout
 from mirror.store.store import Store
+from mirror.tasks import end
 
 ENDLESS = Room(max_size=lambda total: total, min_free=lambda _: 0)
 
@@ -45,6 +47,12 @@ async def store_at(
         yield store
     finally:
         await store.aclose()
+
+
+async def without_rounds(store: Store) -> None:
+    """End the store's housekeeping: from now on nothing is evicted or cleared away but by the test."""
+    if store._keeping is not None:
+        await end(store._keeping)
 
 
 async def content(store: Store, digest: Digest) -> bytes | None:
@@ -103,3 +111,14 @@ def descriptors(root: Path) -> list[str]:
         with contextlib.suppress(OSError):
             found.append(os.readlink(f"/proc/self/fd/{number}"))
     return sorted(target for target in found if target.startswith(f"{root}"))
+
+
+@contextlib.contextmanager
+def full_disk(size: int) -> Iterator[None]:
+    """No file grows beyond this size: what a full disk does to a database, as far as the database can tell."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -63,7 +63,11 @@ def disturbed(draw: st.DrawFn, sound: st.SearchStrategy[dict[str, object]]) -> d
     return document
 
 
-TYPES = st.none() | st.sampled_from(["application/json", *sorted(media_types.MANIFEST_TYPES)]) | ACCEPTS
+TYPES = (
+    st.none()
+    | st.sampled_from(["application/json", "application/vnd.example+json", *sorted(media_types.MANIFEST_TYPES)])
+    | ACCEPTS
+)
 
 
 @st.composite

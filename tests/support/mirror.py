@@ -9,8 +9,8 @@ from typing import Any, Self
 
 import aiohttp
 
-from mirror.server.app import Mirror
 from mirror.config.settings import Settings
+from mirror.server.app import Mirror
 
 _HUB = "docker.io"
 

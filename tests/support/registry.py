@@ -87,13 +87,16 @@ class FakeRegistry:
 
     # --- what it holds
 
-    def push_blob(self, repository: str, data: bytes) -> Digest:
-        digest = Digest.of(data)
+    def push_blob(self, repository: str, data: bytes, algorithm: str = "sha256") -> Digest:
+        digest = Digest.of(data, algorithm)
         self._blobs[repository, str(digest)] = data
         return digest
 
-    def push_manifest(self, repository: str, tag: str | None, body: bytes, media_type: str) -> Digest:
-        digest = Digest.of(body)
+    def push_manifest(
+        self, repository: str, tag: str | None, body: bytes, media_type: str, digest: Digest | None = None
+    ) -> Digest:
+        """`digest` is the one that it is announced with and found under, where that is not the sha256 of its bytes."""
+        digest = digest or Digest.of(body)
         self._manifests[repository, str(digest)] = (body, media_type)
         tags = self._tags.setdefault(repository, {})
         if tag is not None:

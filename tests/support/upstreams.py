@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from aiohttp.abc import AbstractResolver
 from yarl import URL
 
-from mirror.errors import Code
 from mirror.config.settings import Limits, Upstream
+from mirror.errors import Code, Interrupted
+from mirror.oci.digest import Digest
 from mirror.upstream.auth import Access, Door, Keys
 from mirror.upstream.credentials import Credentials
 from mirror.upstream.endpoint import Endpoint, Question
@@ -69,3 +70,18 @@ async def endpoint(upstream: Upstream, setting: Setting | None = None) -> AsyncI
 async def ask(endpoint: Endpoint) -> bytes:
     """The whole answer to QUESTION."""
     return await (await endpoint.ask(QUESTION)).whole(1000)
+
+
+async def pull(registry: Registry, repository: str, digest: Digest, resumes: int = 0) -> bytes:
+    """A blob, gone on with where its body breaks off, at most so many times."""
+    got = bytearray()
+    for _ in range(resumes + 1):
+        async with registry.blob(repository, digest, len(got)) as body:
+            del got[body.offset :]
+            try:
+                while piece := await body.read():
+                    got += piece
+            except Interrupted:
+                continue
+            return bytes(got)
+    raise Interrupted("resumed as often as was allowed")

@@ -7,10 +7,8 @@ import json
 
 import pytest
 
-from mirror.errors import Code, Malformed
 from mirror.oci.descriptor import Descriptor
-from mirror.oci.digest import Digest
-from mirror.oci.manifest import DESCRIPTORS, Kind, Manifest, classify
+from mirror.oci.manifest import Kind, Manifest, classify
 from mirror.oci.media_types import (
     DOCKER_LIST,
     DOCKER_MANIFEST,
@@ -21,49 +19,24 @@ from mirror.oci.media_types import (
     SCHEMA1,
     SCHEMA1_SIGNED,
 )
-
-Json = dict[str, object]
-
-CONFIG = {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": str(Digest.of(b"config")), "size": 6}
-LAYER = {"mediaType": "application/vnd.oci.image.layer.v1.tar+gzip", "digest": str(Digest.of(b"layer")), "size": 5}
-FOREIGN = {
-    "mediaType": "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
-    "digest": str(Digest.of(b"windows")),
-    "size": 7,
-    "urls": ["http://169.254.169.254/latest/meta-data"],
-}
-CHILD = {
-    "mediaType": OCI_MANIFEST,
-    "digest": str(Digest.of(b"child", "sha512")),
-    "size": 5,
-    "platform": {"os": "linux"},
-}
-ELSEWHERE = {"mediaType": OCI_MANIFEST, "digest": "blake3:00", "size": 5}
-
-IMAGE: Json = {"schemaVersion": 2, "config": CONFIG, "layers": [LAYER, FOREIGN]}
-INDEX: Json = {"schemaVersion": 2, "manifests": [CHILD]}
-ARTIFACT: Json = {"mediaType": OCI_ARTIFACT, "artifactType": "application/example", "blobs": [LAYER], "subject": CHILD}
-SCHEMA_1: Json = {
-    "schemaVersion": 1,
-    "name": "a/b",
-    "tag": "x",
-    "fsLayers": [{"blobSum": LAYER["digest"]}],
-    "history": [],
-}
+from tests.support.documents import (
+    ARTIFACT,
+    CHILD,
+    CONFIG,
+    ELSEWHERE,
+    FOREIGN,
+    IMAGE,
+    INDEX,
+    LAYER,
+    SCHEMA_1,
+    Json,
+    body,
+    refused,
+)
 
 
 def described(*documents: Json) -> tuple[Descriptor, ...]:
     return tuple(Descriptor.parse(document) for document in documents)
-
-
-def body(document: Json, **members: object) -> bytes:
-    return json.dumps(document | members).encode()
-
-
-def refused(content: bytes, content_type: str | None) -> bool:
-    with pytest.raises(Malformed) as refusal:
-        classify(content, content_type)
-    return refusal.value.code is Code.BAD_UPSTREAM
 
 
 @pytest.mark.parametrize("media_type", [OCI_MANIFEST, DOCKER_MANIFEST])
@@ -128,8 +101,11 @@ def test_a_header_may_have_parameters_and_capitals() -> None:
     [
         "text/html",
         "application/xml",
-        "application/vnd.oci.image.config.v1+json",
-        "application/vnd.oci.image.manifest.v2+json",
+        "application/problem+json",
+        "application/vnd.+json",
+        "application/vnd.example",
+        "application/vnd.example.v1+json+zstd",
+        "image/vnd.example+json",
         f"{OCI_MANIFEST}, {OCI_INDEX}",
         "*/*",
         "\x00",
@@ -189,23 +165,6 @@ def test_a_member_that_stands_there_twice_is_refused(member: str) -> None:
     assert refused(twice, OCI_MANIFEST)
 
 
-@pytest.mark.parametrize(("document", "media_type"), [(IMAGE, OCI_MANIFEST), (INDEX, OCI_INDEX), (SCHEMA_1, SCHEMA1)])
-@pytest.mark.parametrize("version", [None, 0, 3, -2, "2", 2.0, 1.0, True, [2], {}])
-def test_a_document_of_another_schema_version_is_refused(document: Json, media_type: str, version: object) -> None:
-    assert refused(body(document, schemaVersion=version), media_type)
-
-
-def test_schema_versions_are_not_exchangeable() -> None:
-    assert refused(body(IMAGE, schemaVersion=1), DOCKER_MANIFEST)
-    assert refused(body(SCHEMA_1, schemaVersion=2), SCHEMA1)
-
-
-@pytest.mark.parametrize("media_type", [OCI_MANIFEST, OCI_INDEX, SCHEMA1])
-def test_a_document_without_what_its_kind_is_made_of_is_refused(media_type: str) -> None:
-    version = 1 if media_type == SCHEMA1 else 2
-    assert refused(body({"schemaVersion": version}), media_type)
-
-
 def test_lists_may_be_empty_and_layers_missing() -> None:
     assert classify(body(IMAGE, layers=[]), OCI_MANIFEST).blobs == described(CONFIG)
     assert classify(body(IMAGE, layers=None), OCI_MANIFEST).blobs == described(CONFIG)
@@ -214,32 +173,10 @@ def test_lists_may_be_empty_and_layers_missing() -> None:
     assert classify(body(INDEX, manifests=None), OCI_INDEX).manifests == ()
 
 
-@pytest.mark.parametrize("wrong", [5, "x", True, {}, [5], ["x"], [None], [[]], [{}], [LAYER | {"size": -1}]])
-def test_members_of_the_wrong_type_are_refused(wrong: object) -> None:
-    assert refused(body(IMAGE, layers=wrong), OCI_MANIFEST)
-    assert refused(body(INDEX, manifests=wrong), OCI_INDEX)
-    assert refused(body(ARTIFACT, blobs=wrong), OCI_ARTIFACT)
-
-
-@pytest.mark.parametrize("wrong", [5, "x", True, {}, [], [CONFIG]])
-def test_a_config_or_a_subject_of_the_wrong_type_is_refused(wrong: object) -> None:
-    assert refused(body(IMAGE, config=wrong), OCI_MANIFEST)
-    assert refused(body(IMAGE, subject=wrong), OCI_MANIFEST)
-
-
-def test_a_config_cannot_be_null() -> None:
-    assert refused(body(IMAGE, config=None), OCI_MANIFEST)
-
-
 def test_a_digest_of_another_algorithm_is_left_out_and_the_others_stay() -> None:
     assert classify(body(INDEX, manifests=[ELSEWHERE, CHILD], subject=ELSEWHERE), OCI_INDEX) == Manifest(
         OCI_INDEX, Kind.INDEX, manifests=described(CHILD)
     )
-
-
-def test_a_list_longer_than_any_manifest_has_reason_to_be_is_refused() -> None:
-    assert len(classify(body(INDEX, manifests=[CHILD] * DESCRIPTORS), OCI_INDEX).manifests) == DESCRIPTORS
-    assert refused(body(INDEX, manifests=[CHILD] * (DESCRIPTORS + 1)), OCI_INDEX)
 
 
 @pytest.mark.parametrize("content_type", [OCI_MANIFEST, "application/json", None])

@@ -14,6 +14,7 @@ from mirror.oci.media_types import (
     SCHEMA1_SIGNED,
     accepts,
     bare,
+    may_be_a_manifests,
 )
 
 DOCKERD = [SCHEMA1_SIGNED, "application/json", OCI_INDEX, DOCKER_MANIFEST, DOCKER_LIST, OCI_MANIFEST]
@@ -102,3 +103,33 @@ def test_the_upstream_is_asked_for_every_manifest_there_is_the_modern_ones_first
     assert set(asked) == MANIFEST_TYPES
     assert asked[:4] == [DOCKER_MANIFEST, DOCKER_LIST, OCI_MANIFEST, OCI_INDEX]
     assert all(accepts([media_types.ACCEPT], media_type) for media_type in MANIFEST_TYPES)
+
+
+@pytest.mark.parametrize(
+    "media_type",
+    [*sorted(MANIFEST_TYPES), "application/vnd.cncf.oras.artifact.manifest.v1+json", "application/vnd.a+json"],
+)
+def test_manifests_are_of_the_known_types_or_of_a_vendors(media_type: str) -> None:
+    assert may_be_a_manifests(media_type)
+
+
+@pytest.mark.parametrize(
+    "media_type",
+    [
+        "",
+        "text/html",
+        "application/json",
+        "application/problem+json",
+        "application/vnd.+json",
+        "application/vnd..a+json",
+        "application/vnd.a+xml",
+        "application/vnd.a+json ",
+        "application/vnd.a b+json",
+        "application/vnd.\u00e4+json",
+        "application/vnd.A+json",
+        f"application/vnd.{'a' * 112}+json",
+        "text/vnd.a+json",
+    ],
+)
+def test_nothing_else_is_a_manifests_type(media_type: str) -> None:
+    assert not may_be_a_manifests(media_type)

@@ -180,14 +180,18 @@ def test_a_tail_that_is_not_the_end_of_an_object_is_refused(tail: object) -> Non
 
 
 def test_a_length_counts_from_the_beginning() -> None:
-    member = b', "signatures": ' + json.dumps([signature(-999, unpadded(b"}"))]).encode()
-    backwards = member.replace(b"999", b"%d" % (len(member) + 1))
-    assert refused(UNSIGNED[:-1] + backwards + b"}")
+    def rest(length: int) -> bytes:
+        return b', "signatures": ' + json.dumps([signature(length, unpadded(b"}"))]).encode() + b"}"
+
+    backwards = -len(rest(-100))
+    assert len(rest(backwards)) == -backwards
+    assert schema1_payload(UNSIGNED[:-1] + rest(32)) == UNSIGNED
+    assert refused(UNSIGNED[:-1] + rest(backwards))
 
 
 def test_a_tail_is_base64url_and_nothing_else() -> None:
     assert schema1_payload(signed(UNSIGNED, signature(32, "fQ"))) == UNSIGNED
-    assert refused(signed(UNSIGNED, signature(32, "f!Q")))
+    assert refused(signed(UNSIGNED, signature(32, "!fQ==")))
 
 
 def test_a_body_that_is_not_an_object_is_refused() -> None:

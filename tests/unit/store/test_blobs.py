@@ -80,8 +80,22 @@ async def test_what_was_verified_is_trusted_by_the_next_process(tmp_path: Path) 
         databases = Databases(layout)
         assert databases.index.stamp(str(DIGEST)) == stamp
         disk.reads = 0
-        assert await _content(Blobs(layout, databases.index, databases.write_index, threads)) == DATA
+        assert await content_of(Blobs(layout, databases.index, databases.write_index, threads)) == DATA
         assert disk.reads == 0
+        await databases.aclose()
+
+
+async def test_without_an_index_each_process_verifies_once(tmp_path: Path) -> None:
+    disk = ReadingDisk()
+    with layout_at(tmp_path, disk) as layout, ThreadPoolExecutor(1) as threads:
+        databases = Databases(layout)
+        path_of(tmp_path, DIGEST).write_bytes(DATA)
+        databases.index.close()
+        disk.reads = 0
+        blobs = Blobs(layout, databases.index, databases.write_index, threads)
+        for _ in range(3):
+            assert await content_of(blobs) == DATA
+        assert disk.reads == 6
         await databases.aclose()
 
 

@@ -47,3 +47,13 @@ async def test_a_blob_that_cannot_be_removed_is_served_on(tmp_path: Path) -> Non
         assert await content_of(blobs) == DATA
         assert await blobs.delete(DIGEST)
         assert await content_of(blobs) is None
+
+
+async def test_a_blob_that_nobody_has_verified_and_that_cannot_be_removed_is_not_trusted_for_it(tmp_path: Path) -> None:
+    disk = FaultyDisk()
+    async with blobs_at(tmp_path, disk) as (blobs, _):
+        flip(path_of(tmp_path, DIGEST))
+        disk.arm(0, Fault(errno.EIO))
+        with pytest.raises(StoreFailed):
+            await blobs.delete(DIGEST)
+        assert await content_of(blobs) is None

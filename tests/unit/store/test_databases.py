@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-import resource
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -17,7 +15,7 @@ from mirror.errors import StoreFailed
 from mirror.store.catalog import Catalog, Key, Note
 from mirror.store.databases import LOSSES, Databases
 from mirror.store.index import Index
-from tests.support.caches import descriptors, layout_at
+from tests.support.caches import descriptors, full_disk, layout_at
 
 KEY = Key("absent", "u", "r", "t")
 
@@ -93,21 +91,10 @@ async def test_a_catalog_that_somebody_holds_loses_facts_and_nothing_else(databa
     other.close()
 
 
-@contextmanager
-def _full_disk(size: int) -> Iterator[None]:
-    """No file grows beyond this size: what a full disk does to a database, as far as the database can tell."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
 async def test_a_full_disk_loses_facts_and_is_got_over(databases: Databases) -> None:
     _find(databases, "before")
     await databases.flush()
-    with _full_disk(40_000):
+    with full_disk(40_000):
         for number in range(100):
             _find(databases, f"{number}" * 100)
             note = Note(Key("absent", "u", "r", f"{number}"), {"a": "x" * 1000})

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import time
 from pathlib import Path
 
 from mirror.store.catalog import Key, Note
+from mirror.store.filesystem import Filesystem
 from mirror.tasks import end, spawn
 from tests.support.caches import blob, path_of, published, room_of
 from tests.support.houses import house_at
@@ -83,3 +85,15 @@ async def test_clearing_removes_what_has_run_out(tmp_path: Path) -> None:
         house.databases.write_catalog.submit(lambda catalog: catalog.write(note))
         await house.keeping.clear()
         assert await house.databases.on_thread(lambda _, catalog: list(catalog._cache.iterkeys())) == []
+
+
+class Immeasurable(Filesystem):
+    def space(self, directory: int) -> tuple[int, int]:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+async def test_a_disk_that_does_not_tell_its_size_ends_nothing(tmp_path: Path) -> None:
+    async with house_at(tmp_path, disk=Immeasurable()) as house:
+        house.put(1)
+        assert house.keeping.limit == 0
+        assert await house.keeping.evict() == 0

@@ -185,3 +185,15 @@ def test_an_ingest_that_cannot_be_cleared_away_is_taken_up_by_the_next(tmp_path:
         assert again.offset == 1000
         again.abort()
         assert under_way(tmp_path) == []
+
+
+def test_what_has_the_lock_on_it_is_removed_last(tmp_path: Path) -> None:
+    disk = FaultyDisk()
+    with layout_at(tmp_path, disk) as layout:
+        ingest = _begun(layout)
+        ingest.append(DATA)
+        for name in ("total", "a", "z"):
+            data_of_the_ingest(tmp_path).with_name(name).touch()
+        disk.disarm()
+        ingest.abort()
+        assert disk.trace[3:] == [("remove", "data"), ("remove_directory", f"sha256-{DIGEST.encoded}")]

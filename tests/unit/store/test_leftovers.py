@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from mirror.store.filesystem import Filesystem
 from mirror.store.ingest import Ingest
 from mirror.store.layout import Layout
 from mirror.store.leftovers import clear_ingests, clear_quarantine
@@ -80,6 +81,52 @@ def test_a_part_without_bytes_goes(layout: Layout, tmp_path: Path, names: list[s
         (tmp_path / "ingest" / NAME / name).touch()
     clear_ingests(layout, time.time())
     assert under_way(tmp_path) == []
+
+
+class Interposed(Filesystem):
+    """A disk on which somebody begins an ingest just before a call."""
+
+    def __init__(self, call: str) -> None:
+        self.call = call
+        self.begun: list[Ingest] = []
+        self.layout: Layout
+
+    def names(self, directory: int) -> list[str]:
+        self._begin("names", directory)
+        return super().names(directory)
+
+    def lock(self, descriptor: int) -> bool:
+        self._begin("lock", -1)
+        return super().lock(descriptor)
+
+    def remove_directory(self, name: str, parent: int) -> None:
+        self._begin("remove_directory", -1)
+        super().remove_directory(name, parent)
+
+    def _begin(self, call: str, directory: int) -> None:
+        if call == self.call and directory != self.layout.ingest:
+            self.call = ""
+            self.begun.append(Ingest(self.layout, DIGEST, durable=False))
+            self.begun[0].append(DATA)
+
+
+@pytest.mark.parametrize("call", ["names", "remove_directory"])
+def test_what_somebody_begins_while_it_is_cleared_away_stays(layout: Layout, tmp_path: Path, call: str) -> None:
+    (tmp_path / "ingest" / NAME).mkdir()
+    layout.filesystem = disk = Interposed(call)
+    disk.layout = layout
+    clear_ingests(layout, time.time())
+    assert disk.begun[0].commit() is not None
+    assert path_of(tmp_path, DIGEST).read_bytes() == DATA
+
+
+def test_a_lock_on_what_was_just_replaced_removes_nothing(layout: Layout, tmp_path: Path) -> None:
+    _left(layout)
+    layout.filesystem = disk = Interposed("lock")
+    disk.layout = layout
+    os.link(data_of_the_ingest(tmp_path), tmp_path / "aside")  # so that whoever begins makes a new file
+    clear_ingests(layout, time.time() + 8 * DAY)
+    assert disk.begun[0].commit() is not None
 
 
 PLANTS: dict[str, Callable[[Path], object]] = {

@@ -5,9 +5,9 @@ import json
 import pytest
 from yarl import URL
 
+from mirror.config.settings import Upstream
 from mirror.errors import Nonsense
 from mirror.oci.digest import Digest
-from mirror.config.settings import Upstream
 from mirror.upstream import answers
 from mirror.upstream.answers import ManifestBody, ManifestHead, TagsPage
 from mirror.upstream.exchange import Request

@@ -4,8 +4,8 @@ import pytest
 from pydantic import SecretStr
 from yarl import URL
 
-from mirror.errors import Denied, Nonsense
 from mirror.config.settings import Upstream
+from mirror.errors import Denied, Nonsense
 from mirror.upstream.auth import Access, Door, Keys, Proof
 from mirror.upstream.credentials import Credentials, Login
 from mirror.upstream.refusals import Refusals
@@ -15,7 +15,7 @@ from tests.support.clock import Clock
 from tests.support.registry import FakeRegistry
 from tests.support.upstreams import LIMITS, transport
 
-ALICE = Login("alice", SecretStr("canary"))
+ALICE = Login("alice", "canary")
 
 
 def _alice(*endpoints: str, realms: tuple[str, ...] = ()) -> Upstream:

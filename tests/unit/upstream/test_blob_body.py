@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from mirror.config.settings import Upstream
 from mirror.errors import Interrupted, Nonsense
 from mirror.oci.digest import Digest
-from mirror.config.settings import Upstream
 from mirror.upstream.blob_body import BlobBody
 from tests.support.faults import Never
 from tests.support.raw import Close, RawUpstream, Script, Until, answer

@@ -8,8 +8,8 @@ import pytest
 import structlog
 from pydantic import SecretStr
 
-from mirror.errors import Denied
 from mirror.config.settings import Upstream
+from mirror.errors import Denied
 from mirror.upstream.credentials import Credentials, Login
 
 
@@ -25,13 +25,13 @@ async def test_without_a_user_the_upstream_is_asked_anonymously() -> None:
 
 async def test_a_password_may_stand_in_the_configuration() -> None:
     credentials = Credentials("fake", Upstream(username="alice", password=SecretStr("canary")))
-    assert await credentials.login() == Login("alice", SecretStr("canary"))
+    assert await credentials.login() == Login("alice", "canary")
 
 
 async def test_a_password_may_stand_in_the_environment() -> None:
     upstream = Upstream(username="alice", password_env="HUB_PASSWORD")
     login = await Credentials("fake", upstream, {"HUB_PASSWORD": "canary"}).login()
-    assert login == Login("alice", SecretStr("canary"))
+    assert login == Login("alice", "canary")
     with pytest.raises(Denied, match="password_env is not set"):
         await Credentials("fake", upstream, {}).login()
 
@@ -39,19 +39,19 @@ async def test_a_password_may_stand_in_the_environment() -> None:
 async def test_a_password_file_ends_before_its_line_break(tmp_path: Path) -> None:
     file = _file(tmp_path / "password", " canary \r\n")
     login = await Credentials("fake", Upstream(username="alice", password_file=file)).login()
-    assert login == Login("alice", SecretStr(" canary "))
+    assert login == Login("alice", " canary ")
 
 
 async def test_a_password_file_is_read_again_when_it_changes(tmp_path: Path) -> None:
     file = _file(tmp_path / "password", "old")
     credentials = Credentials("fake", Upstream(username="alice", password_file=file))
-    assert await credentials.login() == Login("alice", SecretStr("old"))
+    assert await credentials.login() == Login("alice", "old")
     _file(tmp_path / "new", "new")
     os.replace(tmp_path / "new", file)
-    assert await credentials.login() == Login("alice", SecretStr("new"))
+    assert await credentials.login() == Login("alice", "new")
     _file(file, "won")
     os.utime(file, (1, 1))
-    assert await credentials.login() == Login("alice", SecretStr("won"))
+    assert await credentials.login() == Login("alice", "won")
 
 
 async def test_an_unchanged_password_file_is_not_read_again(tmp_path: Path) -> None:
@@ -84,13 +84,13 @@ async def test_a_password_file_that_cannot_be_used_says_why(tmp_path: Path, cont
 
 
 def test_a_login_does_not_show_its_password() -> None:
-    login = Login("alice", SecretStr("canary"))
+    login = Login("alice", "canary")
     assert "canary" not in repr(login)
     assert "canary" not in str(login)
     assert "canary" not in f"{login}"
 
 
 def test_basic_is_utf_8() -> None:
-    header = Login("alice", SecretStr("pässword")).basic()
+    header = Login("alice", "pässword").basic()
     assert header.startswith("Basic ")
     assert base64.b64decode(header.removeprefix("Basic ")).decode() == "alice:pässword"

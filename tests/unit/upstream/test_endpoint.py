@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from mirror.errors import Code, Nonsense
 from mirror.config.settings import Upstream
+from mirror.errors import Code, Nonsense
 from mirror.upstream.endpoint import Question
 from tests.support.authority import Authority
 from tests.support.names import Names

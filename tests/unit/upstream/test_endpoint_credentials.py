@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from pydantic import SecretStr
 
-from mirror.errors import Absent, Code, Denied, Nonsense
 from mirror.config.settings import Upstream
+from mirror.errors import Absent, Code, Denied, Nonsense
 from tests.support.clock import Clock
 from tests.support.faults import Fault
 from tests.support.logins import basic

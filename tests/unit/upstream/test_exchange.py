@@ -5,8 +5,8 @@ import asyncio
 import pytest
 from yarl import URL
 
-from mirror.errors import Interrupted, Nonsense
 from mirror.config.settings import Upstream
+from mirror.errors import Interrupted, Nonsense
 from mirror.upstream.exchange import Request, Response
 from mirror.upstream.transport import Transport
 from tests.support.faults import Never
@@ -180,3 +180,15 @@ async def test_every_exchange_is_observed_once_when_it_is_over() -> None:
         assert one.endpoint_host == f"127.0.0.1:{upstream.port}"
         assert 0 < one.seconds < 5
     assert "canary" not in str(setting.exchanges)
+
+
+@pytest.mark.parametrize("framing", ["Content-Length: 100", CHUNKED])
+async def test_what_came_before_a_body_broke_off_is_read_before_that_is_told(framing: str) -> None:
+    body = b"x" * 50 if framing != CHUNKED else b"32\r\n" + b"x" * 50 + b"\r\n"
+    script: Script = [answer("200 OK", [framing], body), Close()]
+    async with RawUpstream(script) as upstream, transport(Upstream(endpoints=(upstream.url,))) as session:
+        response = await _asked(session, upstream)
+        got = [await response.piece(10) for _ in range(5)]
+        assert got == [b"x" * 10] * 5
+        with pytest.raises(Interrupted):
+            await response.piece(10)

@@ -66,6 +66,13 @@ def test_plain_http_is_for_a_plain_http_endpoints_own_host_alone(endpoint: str, 
     assert "without https" in refusal
 
 
+def test_another_port_of_a_plain_http_endpoint_is_refused() -> None:
+    endpoint, realm = URL("http://registry.example.com:5000"), URL("http://registry.example.com:6000/token")
+    refusal = realms.refusal(realm, endpoint, frozenset())
+    assert refusal is not None
+    assert "registry.example.com:6000" in refusal
+
+
 def test_a_listed_port_of_a_plain_http_endpoint_is_asked() -> None:
     refusal = realms.refusal(
         URL("http://127.0.0.1:5001/t"), URL("http://127.0.0.1:5000"), frozenset({"127.0.0.1:5001"})

@@ -5,10 +5,10 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from mirror.config.settings import Upstream
 from mirror.errors import Absent, Code, Denied, Nonsense, Throttled, Unreachable, UpstreamError
 from mirror.oci.digest import Digest
 from mirror.oci.media_types import ACCEPT
-from mirror.config.settings import Upstream
 from mirror.upstream.registry import Registry
 from tests.support.content import OCI_MANIFEST
 from tests.support.faults import Fault, Never

@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from mirror.config.settings import Limits, Upstream
 from mirror.errors import Absent, Code, Denied, Throttled, Unreachable
 from mirror.oci.digest import Digest
-from mirror.config.settings import Limits, Upstream
 from mirror.upstream.registry import Registry
 from tests.support.clock import Clock
 from tests.support.faults import Fault, Never
@@ -70,6 +70,19 @@ async def test_an_endpoint_that_failed_is_asked_first_again_after_ten_seconds() 
             clock.advance(2)
             await registry.manifest("a/b", "v1")
         assert (one.count(), two.count()) == (2, 2)
+
+
+async def test_an_endpoint_that_works_again_is_asked_first_again_at_once() -> None:
+    async with FakeRegistry() as one, FakeRegistry() as two:
+        one.push_image("a/b", "v1", [])
+        two.push_image("a/b", "v1", [])
+        async with opened(Upstream(endpoints=(one.url, two.url))) as registry:
+            one.fail(Fault(status=503))
+            await registry.manifest("a/b", "v1")
+            two.fail(Fault(status=503))
+            await registry.manifest("a/b", "v1")
+            await registry.manifest("a/b", "v1")
+        assert (one.count(), two.count()) == (3, 2)
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])

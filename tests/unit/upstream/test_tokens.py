@@ -3,11 +3,10 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from pydantic import SecretStr
 from yarl import URL
 
-from mirror.errors import Code, Denied, Nonsense, Throttled, Unreachable
 from mirror.config.settings import Limits, Upstream
+from mirror.errors import Code, Denied, Nonsense, Throttled, Unreachable
 from mirror.upstream.credentials import Login
 from mirror.upstream.refusals import Refusals
 from mirror.upstream.tokens import Grant, Tokens
@@ -18,7 +17,7 @@ from tests.support.raw import RawUpstream, answer
 from tests.support.registry import FakeRegistry
 from tests.support.upstreams import LIMITS, transport
 
-ALICE = Login("alice", SecretStr("canary"))
+ALICE = Login("alice", "canary")
 SCOPE = "repository:a/b:pull"
 
 
@@ -80,8 +79,8 @@ async def test_a_token_is_kept_apart_by_login_realm_service_and_scope() -> None:
         grants = [
             _grant(realm),
             _grant(realm, ALICE),
-            _grant(realm, Login("bob", SecretStr("canary"))),
-            _grant(realm, Login("alice", SecretStr("other"))),
+            _grant(realm, Login("bob", "canary")),
+            _grant(realm, Login("alice", "other")),
             _grant(realm, scope="repository:c:pull"),
             _grant(f"{realm}?x"),
         ]

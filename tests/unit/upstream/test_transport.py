@@ -7,8 +7,8 @@ import pytest
 from yarl import URL
 
 from mirror import __version__
-from mirror.errors import Code, Nonsense, Unreachable, UpstreamError
 from mirror.config.settings import Limits, Upstream
+from mirror.errors import Code, Nonsense, Unreachable, UpstreamError
 from mirror.upstream.exchange import Request
 from mirror.upstream.transport import Transport
 from tests.support.faults import Never
@@ -115,6 +115,18 @@ async def test_a_connection_that_takes_too_long_is_given_up() -> None:
             with pytest.raises(Unreachable) as caught:
                 await _get(session, url)
     assert caught.value.code is Code.TIMEOUT
+
+
+async def test_an_answer_may_take_longer_than_a_connection() -> None:
+    setting = Setting(Limits(connect_timeout=0.2, first_byte_timeout=5))
+    answered = asyncio.Event()
+    async with (
+        RawUpstream([Until(answered), *OK]) as upstream,
+        transport(Upstream(endpoints=(upstream.url,)), setting) as session,
+    ):
+        asyncio.get_running_loop().call_later(0.4, answered.set)
+        assert await _get(session, upstream.url) == b"{}"
+        assert await _get(session, upstream.url) == b"{}"
 
 
 async def test_a_cancelled_request_is_observed_and_ends() -> None:

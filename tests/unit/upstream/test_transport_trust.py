@@ -8,8 +8,8 @@ import pytest
 from pydantic import SecretStr
 from yarl import URL
 
-from mirror.errors import ConfigurationError, Nonsense, Unreachable
 from mirror.config.settings import Upstream
+from mirror.errors import ConfigurationError, Nonsense, Unreachable
 from mirror.upstream.exchange import Request
 from mirror.upstream.transport import Transport
 from tests.support.authority import Authority

@@ -1,0 +1,170 @@
+"""The contract of fetches, F7: a broken body is gone on with at the exact offset, wherever the rest is to be had."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from mirror.errors import Absent, Code, Denied, Interrupted, MirrorError, Unreachable
+from mirror.pull.fetches import Bounds
+from tests.support.caches import content, data_of_the_ingest, under_way
+from tests.support.faults import Fault
+from tests.support.pulling import Pulling, Setup, pulling, read
+from tests.support.registry import FakeRegistry
+
+DATA = Random(7).randbytes(1024 * 1024)
+NO_PATIENCE = Setup(bounds=Bounds(at_once=8, wait=5, resumes=1))
+
+
+async def fetched(pull: Pulling, registry: FakeRegistry) -> bytes:
+    reader, _ = pull.fetches.join(pull.target(), registry.push_blob("a/b", DATA))
+    try:
+        return await read(reader)
+    finally:
+        reader.close()
+
+
+def ranges(registry: FakeRegistry) -> list[str | None]:
+    """The `Range` of every request for a blob at the registry itself."""
+    return [seen.headers.get("range") for seen in registry.seen("GET", "/blobs/")]
+
+
+@pytest.mark.parametrize("at", [1, 65_536, 500_000, len(DATA) - 1])
+async def test_f7_it_goes_on_at_the_exact_offset(tmp_path: Path, at: int) -> None:
+    async with FakeRegistry() as registry, pulling(tmp_path, one=registry.url) as pull:
+        registry.fail(Fault(cut_at=at), "GET", "/blobs/")
+        assert await fetched(pull, registry) == DATA
+        assert ranges(registry) == [None, f"bytes={at}-"]
+        assert registry.bytes_sent == len(DATA)
+
+
+async def test_f7_nothing_is_resumed_that_does_not_break(tmp_path: Path) -> None:
+    async with FakeRegistry() as registry, pulling(tmp_path, one=registry.url) as pull:
+        assert await fetched(pull, registry) == DATA
+        assert ranges(registry) == [None]
+
+
+async def test_f7_it_goes_on_at_the_canonical_address_not_at_the_redirects(tmp_path: Path) -> None:
+    async with FakeRegistry() as registry, pulling(tmp_path, one=registry.url) as pull:
+        registry.redirects = True
+        registry.fail(Fault(cut_at=500_000), "GET", "/objects/")
+        assert await fetched(pull, registry) == DATA
+        origins = [(seen.origin, seen.headers.get("range")) for seen in registry.requests]
+        assert origins == [("main", None), ("cdn", None), ("main", "bytes=500000-"), ("cdn", "bytes=500000-")]
+        assert registry.bytes_sent == len(DATA)
+
+
+async def test_f7_it_goes_on_at_the_next_endpoint(tmp_path: Path) -> None:
+    async with (
+        FakeRegistry() as first,
+        FakeRegistry() as second,
+        pulling(tmp_path, one=[first.url, second.url]) as pull,
+    ):
+        second.push_blob("a/b", DATA)
+        first.fail(Fault(cut_at=300_000), "GET", "/blobs/")
+        assert await fetched(pull, first) == DATA
+        assert (ranges(first), ranges(second)) == ([None], ["bytes=300000-"])
+        assert (first.bytes_sent, second.bytes_sent) == (300_000, len(DATA) - 300_000)
+
+
+async def test_f7_where_ranges_are_ignored_what_is_there_is_skipped(tmp_path: Path) -> None:
+    async with FakeRegistry() as registry, pulling(tmp_path, one=registry.url) as pull:
+        registry.ranges = False
+        registry.fail(Fault(cut_at=500_000), "GET", "/blobs/")
+        assert await fetched(pull, registry) == DATA
+        assert ranges(registry) == [None, "bytes=500000-"]
+        assert registry.bytes_sent == 500_000 + len(DATA)  # and that is what it costs
+
+
+async def test_f7_tries_that_bring_something_do_not_count(tmp_path: Path) -> None:
+    async with FakeRegistry() as registry, pulling(tmp_path, NO_PATIENCE, one=registry.url) as pull:
+        for _ in range(10):
+            registry.fail(Fault(cut_at=100_000), "GET", "/blobs/")
+        assert await fetched(pull, registry) == DATA
+        assert len(ranges(registry)) == 11
+        assert registry.bytes_sent == len(DATA)
+
+
+@pytest.mark.parametrize("resumes", [0, 1, 2])
+async def test_f7_tries_that_bring_nothing_are_numbered(tmp_path: Path, resumes: int) -> None:
+    setup = Setup(bounds=Bounds(at_once=8, wait=5, resumes=resumes))
+    async with FakeRegistry() as registry, pulling(tmp_path, setup, one=registry.url) as pull:
+        registry.fail(Fault(cut_at=500_000), "GET", "/blobs/")
+        registry.fail(Fault(cut_at=0), "GET", "/blobs/", times=None)
+        with pytest.raises(Interrupted):
+            await fetched(pull, registry)
+        # The first one, which brought something; the one that everybody has; and those that the bound allows.
+        assert len(ranges(registry)) == 1 + 1 + resumes
+        assert set(ranges(registry)[1:]) == {"bytes=500000-"}
+
+
+async def test_f7_before_the_first_answer_nothing_is_tried_again(tmp_path: Path) -> None:
+    async with FakeRegistry() as registry, pulling(tmp_path, one=registry.url) as pull:
+        registry.fail(Fault(status=503), "GET", "/blobs/", times=None)
+        with pytest.raises(Unreachable):
+            await fetched(pull, registry)
+        assert len(ranges(registry)) == 1  # the client is to turn to somebody else while it still can
+
+
+@pytest.mark.parametrize(("status", "error"), [(404, Absent), (403, Denied)])
+async def test_f7_a_refusal_in_the_middle_is_the_upstreams_last_word(
+    tmp_path: Path, status: int, error: type[MirrorError]
+) -> None:
+    async with FakeRegistry() as registry, pulling(tmp_path, one=registry.url) as pull:
+        registry.fail(Fault(cut_at=500_000), "GET", "/blobs/")
+        registry.fail(Fault(status=status), "GET", "/blobs/", times=None)
+        with pytest.raises(error):
+            await fetched(pull, registry)
+        assert len(ranges(registry)) == 2
+        assert data_of_the_ingest(tmp_path).read_bytes() == DATA[:500_000]
+        registry.heal()
+        assert await fetched(pull, registry) == DATA  # whoever may have it one day goes on there
+        assert ranges(registry)[-1] == "bytes=500000-"
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(status=416),
+        Fault(headers={"Content-Range": None}),
+        Fault(headers={"Content-Range": "bytes 0-1048575/1048576"}),
+        Fault(headers={"Content-Range": "bytes 500001-1048575/1048576"}),
+        Fault(headers={"Content-Range": "nonsense"}),
+    ],
+    ids=["416", "no Content-Range", "from the beginning", "one byte on", "nonsense"],
+)
+async def test_f7_where_a_range_is_misunderstood_the_whole_is_asked_for(tmp_path: Path, fault: Fault) -> None:
+    async with FakeRegistry() as registry, pulling(tmp_path, NO_PATIENCE, one=registry.url) as pull:
+        registry.fail(Fault(cut_at=500_000), "GET", "/blobs/")
+        registry.fail(fault, "GET", "/blobs/")
+        assert await fetched(pull, registry) == DATA
+        assert ranges(registry) == [None, "bytes=500000-", None]
+
+
+async def test_f7_an_upstream_that_misunderstands_everything_is_given_up(tmp_path: Path) -> None:
+    async with FakeRegistry() as registry, pulling(tmp_path, NO_PATIENCE, one=registry.url) as pull:
+        registry.fail(Fault(cut_at=500_000), "GET", "/blobs/")
+        registry.fail(Fault(status=416), "GET", "/blobs/", times=None)
+        with pytest.raises(MirrorError) as failure:
+            await fetched(pull, registry)
+        assert failure.value.code is Code.BAD_UPSTREAM
+        assert len(ranges(registry)) <= 2 + 2 * (NO_PATIENCE.bounds.resumes + 1)
+
+
+async def test_f7_another_process_goes_on_where_the_last_one_was_stopped(tmp_path: Path) -> None:
+    async with FakeRegistry() as registry:
+        async with pulling(tmp_path, NO_PATIENCE, one=registry.url) as pull:
+            registry.fail(Fault(cut_at=700_000), "GET", "/blobs/")
+            registry.fail(Fault(cut_at=0), "GET", "/blobs/", times=None)
+            with pytest.raises(Interrupted):
+                await fetched(pull, registry)
+        registry.heal()
+        registry.requests.clear()
+        async with pulling(tmp_path, one=registry.url) as pull:
+            assert await fetched(pull, registry) == DATA
+            await pull.ended()
+            assert ranges(registry) == ["bytes=700000-"]
+            assert await content(pull.store, registry.push_blob("a/b", DATA)) == DATA
+        assert under_way(tmp_path) == []

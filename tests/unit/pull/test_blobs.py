@@ -1,0 +1,196 @@
+"""Blobs by digest: where they come from, what a HEAD needs, what is remembered. Whose they are: test_membership."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from mirror.errors import Absent, Code, Denied, MirrorError, Throttled, Unreachable
+from mirror.oci.digest import Digest
+from mirror.outcome import Outcome
+from mirror.pull.freshness import Policy
+from mirror.pull.manifests import Question
+from mirror.tasks import spawn
+from tests.support.caches import path_of
+from tests.support.faults import Fault, Gate
+from tests.support.pulling import Pulling, Setup, body, pulling
+from tests.support.registry import FakeRegistry
+
+LARGE = Random(5).randbytes(200_000)
+SMALL = Random(6).randbytes(1000)
+
+
+async def pulled(pull: Pulling, digest: Digest) -> tuple[bytes, Outcome]:
+    found = await pull.blobs.find(pull.target(), digest)
+    return await body(found), found.answer.outcome
+
+
+@pytest.mark.parametrize("data", [LARGE, SMALL, b""], ids=["large", "small", "empty"])
+async def test_a_blob_is_a_miss_and_then_a_hit(tmp_path: Path, data: bytes) -> None:
+    async with FakeRegistry() as registry, pulling(tmp_path, one=registry.url) as pull:
+        digest = registry.push_blob("a/b", data)
+        assert await pulled(pull, digest) == (data, Outcome.MISS)
+        await pull.ended()
+        assert await pulled(pull, digest) == (data, Outcome.HIT)
+        assert (registry.count(), registry.bytes_sent) == (1, len(data))
+
+
+async def test_who_comes_while_it_is_fetched_has_joined(tmp_path: Path) -> None:
+    async with FakeRegistry() as registry, pulling(tmp_path, one=registry.url) as pull:
+        digest = registry.push_blob("a/b", LARGE)
+        gate = Gate(100_000)
+        registry.fail(Fault(gate=gate), "GET", "/blobs/")
+        first = spawn(pulled(pull, digest), "first")
+        await gate.arrived.wait()
+        second = spawn(pulled(pull, digest), "second")
+        gate.open()
+        assert await asyncio.gather(first, second) == [(LARGE, Outcome.MISS), (LARGE, Outcome.JOINED)]
+
+
+async def test_small_blobs_are_kept_in_memory_once_they_have_been_read(tmp_path: Path) -> None:
+    async with FakeRegistry() as registry, pulling(tmp_path, one=registry.url) as pull:
+        small, large = registry.push_blob("a/b", SMALL), registry.push_blob("a/b", LARGE)
+        for digest in (small, large):
+            for _ in range(2):
+                assert pull.blobs.recall(pull.target(), digest) is None
+                await pulled(pull, digest)
+                await pull.ended(pull.fetches.began)
+        found = pull.blobs.recall(pull.target(), small)
+        assert found is not None
+        assert (found.content, found.size, found.answer.outcome) == (SMALL, len(SMALL), Outcome.HIT)
+        assert pull.blobs.recall(pull.target(), large) is None
+        assert pull.blobs.recall(pull.target("a/stranger"), small) is None
+
+
+async def test_what_is_wrong_with_a_small_blob_is_said_before_a_byte_is_promised(tmp_path: Path) -> None:
+    async with FakeRegistry() as registry, pulling(tmp_path, one=registry.url) as pull:
+        small, large = registry.push_blob("a/b", SMALL), registry.push_blob("a/b", LARGE)
+        registry.fail(Fault(flip_at=999), "GET", "/blobs/", times=2)
+        with pytest.raises(MirrorError) as failure:
+            await pull.blobs.find(pull.target(), small)
+        assert failure.value.code is Code.BAD_UPSTREAM
+        found = await pull.blobs.find(pull.target(), large)
+        with pytest.raises(MirrorError):
+            await body(found)
+
+
+async def test_a_head_asks_and_fetches_nothing(tmp_path: Path) -> None:
+    async with FakeRegistry() as registry, pulling(tmp_path, one=registry.url) as pull:
+        digest = registry.push_blob("a/b", LARGE)
+        found = await pull.blobs.head(pull.target(), digest)
+        assert (found.size, found.content, found.answer.outcome) == (len(LARGE), None, Outcome.MISS)
+        assert [(seen.method, seen.sent) for seen in registry.requests] == [("HEAD", 0)]
+        assert len(pull.fetches) == 0
+
+
+async def test_a_head_of_what_is_stored_asks_nobody(tmp_path: Path) -> None:
+    async with FakeRegistry() as registry, pulling(tmp_path, one=registry.url) as pull:
+        digest = registry.push_blob("a/b", LARGE)
+        await pulled(pull, digest)
+        await pull.ended()
+        found = await pull.blobs.head(pull.target(), digest)
+        assert (found.size, found.answer.outcome) == (len(LARGE), Outcome.HIT)
+        assert registry.count() == 1
+
+
+async def test_a_head_of_what_is_being_fetched_asks_nobody(tmp_path: Path) -> None:
+    async with FakeRegistry() as registry, pulling(tmp_path, one=registry.url) as pull:
+        digest = registry.push_blob("a/b", LARGE)
+        gate = Gate(100_000)
+        registry.fail(Fault(gate=gate), "GET", "/blobs/")
+        first = spawn(pulled(pull, digest), "first")
+        await gate.arrived.wait()
+        reader, _ = pull.fetches.join(pull.target(), digest)
+        await reader.begun()
+        found = await pull.blobs.head(pull.target(), digest)
+        assert (found.size, found.answer.outcome) == (len(LARGE), Outcome.JOINED)
+        reader.close()
+        gate.open()
+        await first
+        assert registry.count() == 1
+
+
+async def test_a_herd_of_heads_is_one_question(tmp_path: Path) -> None:
+    async with FakeRegistry() as registry, pulling(tmp_path, one=registry.url) as pull:
+        digest = registry.push_blob("a/b", LARGE)
+        heads = [spawn(pull.blobs.head(pull.target(), digest), f"head {number}") for number in range(50)]
+        assert {found.size for found in await asyncio.gather(*heads)} == {len(LARGE)}
+        assert registry.count() == 1
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_an_absence_is_remembered_for_a_while(tmp_path: Path, method: str) -> None:
+    setup = Setup(policy=Policy(300, 3600, not_found_ttl=60))
+    async with FakeRegistry() as registry, pulling(tmp_path, setup, one=registry.url) as pull:
+        digest = Digest.of(LARGE)
+        ask = pull.blobs.find if method == "GET" else pull.blobs.head
+        for _ in range(3):
+            with pytest.raises(Absent) as absence:
+                await ask(pull.target(), digest)
+            assert absence.value.code is Code.BLOB_UNKNOWN
+        assert registry.count() == 1
+        registry.push_blob("a/c", LARGE)
+        assert (await pull.blobs.head(pull.target("a/c"), digest)).size == len(LARGE)  # and for that repository alone
+
+
+async def test_an_absence_is_not_remembered_where_it_is_not_to_be(tmp_path: Path) -> None:
+    setup = Setup(policy=Policy(300, 3600, not_found_ttl=0))
+    async with FakeRegistry() as registry, pulling(tmp_path, setup, one=registry.url) as pull:
+        digest = Digest.of(LARGE)
+        with pytest.raises(Absent):
+            await pull.blobs.find(pull.target(), digest)
+        registry.push_blob("a/b", LARGE)
+        assert (await pulled(pull, digest))[0] == LARGE
+
+
+@pytest.mark.parametrize(("status", "error"), [(401, Denied), (403, Denied), (429, Throttled), (500, Unreachable)])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_no_other_refusal_is_remembered(
+    tmp_path: Path, status: int, error: type[MirrorError], method: str
+) -> None:
+    async with FakeRegistry() as registry, pulling(tmp_path, one=registry.url) as pull:
+        digest = registry.push_blob("a/b", LARGE)
+        registry.fail(Fault(status=status), method, "/blobs/")
+        ask = pull.blobs.find if method == "GET" else pull.blobs.head
+        with pytest.raises(error):
+            await ask(pull.target(), digest)
+        assert (await pulled(pull, digest))[0] == LARGE
+
+
+async def test_that_a_digest_is_no_blob_says_nothing_of_the_manifest(tmp_path: Path) -> None:
+    async with FakeRegistry() as registry, pulling(tmp_path, one=registry.url) as pull:
+        image = registry.push_image("a/b", "latest", [])
+        with pytest.raises(Absent):
+            await pull.blobs.find(pull.target(), image.digest)
+        question = Question(pull.target(), image.digest)
+        assert (await pull.manifests.find(question)).manifest.body == image.manifest_body
+
+
+async def test_a_blob_that_was_cut_on_disk_is_fetched_again(tmp_path: Path) -> None:
+    async with FakeRegistry() as registry, pulling(tmp_path, one=registry.url) as pull:
+        digest = registry.push_blob("a/b", LARGE)
+        await pulled(pull, digest)
+        await pull.ended()
+        os.truncate(path_of(tmp_path, digest), 100)
+        assert await pulled(pull, digest) == (LARGE, Outcome.MISS)
+        assert registry.count("GET", "/blobs/") == 2
+
+
+async def test_letting_go_of_a_stored_blob_twice_is_harmless(tmp_path: Path) -> None:
+    async with FakeRegistry() as registry, pulling(tmp_path, one=registry.url) as pull:
+        digest = registry.push_blob("a/b", LARGE)
+        await pulled(pull, digest)
+        await pull.ended()
+        found = await pull.blobs.find(pull.target(), digest)
+        assert found.content is not None
+        assert not isinstance(found.content, bytes)
+        assert await found.content.ready(5) == len(LARGE)
+        found.content.close()
+        other = os.open(tmp_path, os.O_RDONLY)  # likely to get the number that has just become free
+        found.content.close()
+        os.fstat(other)
+        os.close(other)

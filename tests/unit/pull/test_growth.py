@@ -1,0 +1,165 @@
+"""A growing file: how far readers may go, who is woken, what they hear of its end, and how long it stays open."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+
+from mirror.errors import Code, Interrupted, MirrorError, Unreachable
+from mirror.pull.growth import Growth
+from mirror.tasks import end, spawn
+
+
+def grown(total: int | None, progress: int) -> Growth:
+    growth = Growth()
+    growth.begin(total, progress)
+    return growth
+
+
+def is_open(descriptor: int) -> bool:
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True
+
+
+def opened(path: Path) -> int:
+    path.write_bytes(b"blob")
+    return os.open(path, os.O_RDONLY)
+
+
+@pytest.mark.parametrize(
+    ("total", "progress", "available"),
+    [
+        (100, 0, 0),
+        (100, 1, 1),
+        (100, 99, 99),
+        (100, 100, 99),
+        (1, 0, 0),
+        (1, 1, 0),
+        (0, 0, 0),
+        (None, 0, 0),
+        (None, 1, 0),
+        (None, 100, 99),
+    ],
+)
+def test_the_last_byte_is_withheld_until_all_are_verified(total: int | None, progress: int, available: int) -> None:
+    growth = grown(total, progress)
+    assert growth.available == available
+    growth.complete(progress)
+    assert growth.available == progress
+
+
+async def test_nothing_has_begun_before_somebody_says_so() -> None:
+    growth = Growth()
+    waiting = spawn(growth.begun(), "waiting")
+    await asyncio.sleep(0)
+    assert not growth.has_begun
+    assert not waiting.done()
+    growth.begin(5, 0)
+    await waiting
+    assert growth.has_begun
+
+
+async def test_the_size_is_what_was_said_first_until_the_whole_is_there() -> None:
+    growth = grown(None, 0)
+    growth.begin(100, 50)
+    assert growth.total is None
+    growth.complete(100)
+    assert growth.total == 100
+
+
+async def test_growing_wakes_every_reader_who_can_go_on() -> None:
+    growth = grown(100, 0)
+    readers = [spawn(growth.ready(offset), f"reader at {offset}") for offset in (0, 5, 9, 10)]
+    await asyncio.sleep(0)
+    growth.proceed(10)
+    assert await asyncio.gather(*readers[:3]) == [10, 10, 10]
+    assert not readers[3].done()
+    growth.proceed(11)
+    assert await readers[3] == 11
+
+
+async def test_the_end_is_told_by_an_offset_that_does_not_move() -> None:
+    growth = grown(10, 10)
+    assert await growth.ready(0) == 9
+    last = spawn(growth.ready(9), "reader of the last byte")
+    await asyncio.sleep(0)
+    assert not last.done()
+    growth.complete(10)
+    assert await last == 10
+    assert await growth.ready(10) == 10
+
+
+async def test_a_failure_reaches_every_reader_as_the_same_exception() -> None:
+    growth = Growth()
+    early = [spawn(growth.begun(), "before the beginning"), spawn(growth.ready(0), "before the first byte")]
+    await asyncio.sleep(0)
+    failure = Interrupted("broken")
+    growth.fail(failure)
+    late = [spawn(growth.begun(), "late"), spawn(growth.ready(3), "late reader")]
+    heard = await asyncio.gather(*early, *late, return_exceptions=True)
+    assert all(error is failure for error in heard)
+
+
+async def test_what_was_granted_before_a_failure_can_still_be_read() -> None:
+    growth = grown(10, 5)
+    growth.fail(Unreachable("gone"))
+    assert await growth.ready(0) == 5
+    with pytest.raises(Unreachable):
+        await growth.ready(5)
+
+
+async def test_what_is_complete_cannot_fail_any_more() -> None:
+    growth = grown(10, 10)
+    growth.complete(10)
+    growth.fail(Unreachable("too late"))
+    growth.end()
+    assert growth.failure is None
+    assert await growth.ready(0) == 10
+
+
+async def test_an_end_without_a_word_is_a_failure() -> None:
+    growth = grown(10, 5)
+    waiting = spawn(growth.ready(5), "reader")
+    await asyncio.sleep(0)
+    growth.end()
+    with pytest.raises(MirrorError) as failure:
+        await waiting
+    assert failure.value.code is Code.INTERNAL
+
+
+async def test_a_reader_that_leaves_changes_nothing() -> None:
+    growth = grown(10, 0)
+    leaving, staying = spawn(growth.ready(0), "leaving"), spawn(growth.ready(0), "staying")
+    await asyncio.sleep(0)
+    await end(leaving)
+    growth.proceed(3)
+    assert await staying == 3
+
+
+def test_the_file_is_closed_by_whoever_is_last(tmp_path: Path) -> None:
+    growth = Growth()
+    descriptor = growth.descriptor = opened(tmp_path / "data")
+    growth.hold()
+    growth.hold()
+    growth.release()
+    growth.end()
+    assert is_open(descriptor)
+    growth.release()
+    assert not is_open(descriptor)
+    assert growth.descriptor == -1
+
+
+def test_a_file_that_nobody_holds_is_closed_at_the_end(tmp_path: Path) -> None:
+    growth = Growth()
+    descriptor = growth.descriptor = opened(tmp_path / "data")
+    growth.hold()
+    growth.release()
+    assert is_open(descriptor)
+    growth.end()
+    assert not is_open(descriptor)
