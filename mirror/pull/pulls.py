@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from mirror.pull.blobs import Blobs
@@ -24,14 +26,19 @@ class Sizes:
 
 
 class Pulls:
-    """What the server asks. Neither the store nor the upstreams are its own; whoever made them closes them."""
+    """What the server asks. Neither the store nor the upstreams are its own; whoever made them closes them.
 
-    def __init__(self, upstreams: Upstreams, store: Store, bounds: Bounds, sizes: Sizes) -> None:
+    `now` is the wall clock, in seconds, that tags grow old by.
+    """
+
+    def __init__(
+        self, upstreams: Upstreams, store: Store, bounds: Bounds, sizes: Sizes, now: Callable[[], float] = time.time
+    ) -> None:
         memory = Memory(sizes.memory)
         shelf = Shelf(store, memory, sizes.manifest)
         self.upstreams = upstreams
         self.fetches = Fetches(store, bounds)
-        self.manifests = Manifests(shelf, Tags(shelf, store.facts), store.facts)
+        self.manifests = Manifests(shelf, Tags(shelf, store.facts, now), store.facts)
         self.blobs = Blobs(store, self.fetches, memory)
         self.tag_lists = TagLists(store.facts)
 

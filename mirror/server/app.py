@@ -113,6 +113,7 @@ class Mirror:
             version=__version__,
             registries=", ".join(sorted(upstream.name for upstream in self.pulls.upstreams)),
             at=", ".join(urls),
+            admin=", ".join(f"http://{_dialled(ListenAddress(*address[:2]))}" for address in self.admin.addresses),
             cache=str(settings.storage.root.resolve()),
             cached_bytes=self.store.size,
         )

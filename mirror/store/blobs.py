@@ -29,7 +29,7 @@ _TRIES = 4  # to find a file as it was when it was verified
 _DOUBTED = Stamp(-1, 0, 0)  # the stamp of no file
 _MISSING = {errno.ENOENT, errno.ENOTDIR}
 _NO_FILE = {errno.ELOOP, errno.EINVAL, errno.ENXIO}  # a link, a directory, a FIFO, a socket under that name
-_UNREADABLE = {errno.EIO, errno.EBADMSG, errno.EUCLEAN, errno.ENODATA}  # the medium; all else may pass
+_UNREADABLE = {errno.EIO, errno.EBADMSG, errno.EUCLEAN, errno.ENODATA}  # its bytes are lost; all else may pass
 
 _log = logging.getLogger(__name__)
 

@@ -38,9 +38,9 @@ class Databases:
             except DatabaseError as error:
                 raise StoreFailed(f"the index in {layout.index} cannot be opened: {error}") from error
             opened.pop_all()
-        self.thread = ThreadPoolExecutor(1, "facts")
-        self.write_index = Writer(self._writers_index, lambda: self._writers_index, self.thread, LOSSES)
-        self.write_catalog = Writer(self.catalog, self.catalog.transaction, self.thread, LOSSES)
+        self._thread = ThreadPoolExecutor(1, "facts")
+        self.write_index = Writer(self._writers_index, lambda: self._writers_index, self._thread, LOSSES)
+        self.write_catalog = Writer(self.catalog, self.catalog.transaction, self._thread, LOSSES)
 
     @property
     def lost(self) -> int:
@@ -53,7 +53,7 @@ class Databases:
         When cancelled, the call goes on. Raises what it raises: one of `LOSSES`, if it is no fault of ours.
         """
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self.thread, call, self._writers_index, self.catalog)
+        return await loop.run_in_executor(self._thread, call, self._writers_index, self.catalog)
 
     async def flush(self) -> None:
         """Wait until every fact noted so far is written, or lost."""
@@ -64,8 +64,8 @@ class Databases:
         """Close every connection, the writer's last. What has not been flushed is lost."""
         self.index.close()
         self.catalog.close()
-        self.thread.submit(self._close_writers)
-        await asyncio.to_thread(self.thread.shutdown)
+        self._thread.submit(self._close_writers)
+        await asyncio.to_thread(self._thread.shutdown)
 
     def _close_writers(self) -> None:
         self._writers_index.close()

@@ -37,6 +37,7 @@ class Housekeeping:
         self._room = room
         self._used: dict[str, float] = {}
         self._stored = 0  # bytes, ever
+        self._measured = 0  # of them, when `size` was last added up
         self.busy: set[Digest] = set()
         self.size = 0
         self.evicted = 0
@@ -67,7 +68,7 @@ class Housekeeping:
     async def measure(self) -> None:
         """Add up what is stored. Raises one of LOSSES."""
         await self._databases.flush()
-        before = self._stored
+        self._measured = before = self._stored
         measured = await self._databases.on_thread(lambda index, _: index.size())
         self.size = measured + self._stored - before
 
@@ -87,10 +88,9 @@ class Housekeeping:
         May be cancelled, and then leaves off in the middle. What fails is logged: there is a next round.
         """
         try:
-            if not self._excess():
-                return 0
-            self.note_uses()
-            await self.measure()
+            if self._stored != self._measured or self._excess():
+                self.note_uses()
+                await self.measure()
             needed = self._excess()
             return await self._evict(needed) if needed else 0
         except LOSSES as error:

@@ -148,11 +148,9 @@ class Index:
             (digest, stamp.size, stamp.mtime_ns, stamp.inode, now),
         )
 
-    def find_blob(self, digest: str, size: int, last_use: float) -> None:
-        """Note a file that is there but was never verified here; what is known already stays."""
-        self._connection.execute(
-            "INSERT OR IGNORE INTO blobs (digest, size, last_use) VALUES (?, ?, ?)", (digest, size, last_use)
-        )
+    def find_blobs(self, found: Iterable[tuple[str, int, float]]) -> None:
+        """Note digest, size and last use of files that were never verified here; what is known already stays."""
+        self._connection.executemany("INSERT OR IGNORE INTO blobs (digest, size, last_use) VALUES (?, ?, ?)", found)
 
     def touch(self, uses: Mapping[str, float]) -> None:
         """Note when each digest was last used; never an earlier time than is known."""

@@ -72,8 +72,7 @@ def reconcile(layout: Layout, index: Index) -> Iterator[int]:
     """
     for blobs in _batches(_blobs(layout)):
         with index:
-            for digest, size, changed in blobs:
-                index.find_blob(digest, size, changed)
+            index.find_blobs(blobs)
         yield len(blobs)
     after = ""
     while digests := index.digests(after, _BATCH):

@@ -32,7 +32,7 @@ class Filled:
 
 
 class Rig:
-    """Made by `with Rig.of(...)`, in the order in which it is taken down again."""
+    """Used in a `with`, which starts everything in the order of its making and stops it in the reverse."""
 
     def __init__(self, filled: Filled, client: ClientFactory) -> None:
         # A short path: the sockets below it may have 107 bytes, and dockerd dies of longer ones without saying why.

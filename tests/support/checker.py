@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,10 +71,17 @@ class Cache:
     @property
     def open_blobs(self) -> list[str]:
         """Blobs and parts of blobs that this process has open: none when nobody reads or fetches."""
-        rooms = (f"{self.root}/blobs/sha", f"{self.root}/ingest/sha")
-        return [name for name in descriptors(self.root) if name.startswith(rooms) and name.count("/") > 0]
+        rooms = (f"{self.root}/blobs/sha256/", f"{self.root}/blobs/sha512/", f"{self.root}/ingest/sha")
+        return [name for name in descriptors(self.root) if name.startswith(rooms)]
 
     def parts_are_true(self, digest: Digest, data: bytes) -> bool:
         """Whether what is left of a fetch, if anything, is a beginning of the content that can be gone on with."""
         files = self.root.glob(f"ingest/{digest.algorithm}-{digest.encoded}/data")
         return all((part := path.read_bytes()) and data.startswith(part) for path in files)
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """Let the loop run until something has become true that tells nobody; TimeoutError after ten seconds."""
+    async with asyncio.timeout(10):
+        while not true():  # noqa: ASYNC110  # there is no event to wait for, and no time to guess
+            await asyncio.sleep(0)

@@ -60,6 +60,7 @@ async def blobs_at(root: Path, disk: Filesystem) -> AsyncIterator[tuple[Blobs, l
         path_of(root, DIGEST).write_bytes(DATA)
         before = descriptors(root)
         yield Blobs(layout, databases.index, databases.write_index, threads, heard.append), heard
+        threads.shutdown()
         await databases.flush()
         assert descriptors(root) == before
         await databases.aclose()

@@ -63,18 +63,13 @@ class Origin:
 
 def answers(url: str) -> bool:
     """Whether a GET is answered with 200. For a thread that is in the right network."""
-    return status_of(url) == 200
-
-
-def status_of(url: str) -> int | None:
-    """The status that a GET gets; None when nobody listens."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=5)
     try:
         connection.request("GET", parts.path)
-        return connection.getresponse().status
-    except OSError:
-        return None
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
     finally:
         connection.close()
 

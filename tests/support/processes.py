@@ -5,7 +5,6 @@ Knows nothing of registries. Everything runs inside a `Sealed` place, so no prog
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import subprocess
@@ -110,7 +109,3 @@ def environment(home: Path) -> dict[str, str]:
     temporary = home / "tmp"
     temporary.mkdir(exist_ok=True)
     return {"PATH": SEARCH_PATH, "HOME": str(home), "TMPDIR": str(temporary), "LC_ALL": "C.UTF-8", "TZ": "UTC"}
-
-
-def is_root() -> bool:
-    return os.geteuid() == 0

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,6 +39,7 @@ class Setup:
     bounds: Bounds = BOUNDS
     limits: Limits = LIMITS
     filesystem: Filesystem = field(default_factory=Filesystem)
+    now: Callable[[], float] = time.time
 
 
 class Pulling:
@@ -84,7 +86,7 @@ async def pulling(root: Path, setup: Setup | None = None, **endpoints: str | Seq
             stack.push_async_callback(registry.aclose)
             upstreams[name] = Upstream(name, registry, setup.policy)
         table = Upstreams(list(upstreams.values()), {}, {}, "one")
-        pulls = Pulls(table, store, setup.bounds, SIZES)
+        pulls = Pulls(table, store, setup.bounds, SIZES, setup.now)
         stack.push_async_callback(pulls.aclose)
         yield Pulling(store, pulls, upstreams)
 

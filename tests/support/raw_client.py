@@ -106,6 +106,12 @@ class RawClient:
         rest, self._buffer = self._buffer, b""
         return rest
 
+    def has_more(self) -> bool:
+        """Whether there is something to read before the end. Waits until there is, or for that end."""
+        with contextlib.suppress(ConnectionResetError, ssl.SSLError):
+            return bool(self._buffer) or self._more()
+        return False
+
     def is_over(self) -> bool:
         """Whether the connection has ended, with nothing left to read. Waits for that end."""
         return self.rest() == b""

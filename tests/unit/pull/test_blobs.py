@@ -48,7 +48,7 @@ async def test_who_comes_while_it_is_fetched_has_joined(tmp_path: Path) -> None:
         await gate.arrived.wait()
         second = spawn(pulled(pull, digest), "second")
         gate.open()
-        assert await asyncio.gather(first, second) == [(LARGE, Outcome.MISS), (LARGE, Outcome.JOINED)]
+        assert (await first, await second) == ((LARGE, Outcome.MISS), (LARGE, Outcome.JOINED))
 
 
 async def test_small_blobs_are_kept_in_memory_once_they_have_been_read(tmp_path: Path) -> None:

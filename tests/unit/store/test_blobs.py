@@ -117,7 +117,7 @@ async def test_a_blob_in_doubt_is_verified_before_it_is_served_again(tmp_path: P
 
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.EBADMSG, errno.EUCLEAN])
-async def test_a_file_that_the_medium_does_not_give_back_is_put_aside(tmp_path: Path, number: int) -> None:
+async def test_a_file_whose_bytes_the_medium_does_not_give_back_is_put_aside(tmp_path: Path, number: int) -> None:
     disk = ReadingDisk()
     async with blobs_at(tmp_path, disk) as (blobs, heard):
         disk.reading = OSError(number, os.strerror(number))
@@ -136,6 +136,16 @@ async def test_trouble_that_may_pass_is_an_error_and_the_file_stays(tmp_path: Pa
         setattr(disk, call, None)
         assert await content_of(blobs) == DATA
         assert heard == []
+
+
+async def test_a_disk_that_opens_no_file_at_all_is_an_error_and_the_file_stays(tmp_path: Path) -> None:
+    disk = ReadingDisk()
+    async with blobs_at(tmp_path, disk) as (blobs, _):
+        disk.opening = OSError(errno.EIO, os.strerror(errno.EIO))
+        with pytest.raises(StoreFailed):
+            await content_of(blobs)
+        disk.opening = None
+        assert await content_of(blobs) == DATA
 
 
 async def test_a_file_that_vanishes_while_it_waits_for_its_verification_is_a_miss(tmp_path: Path) -> None:

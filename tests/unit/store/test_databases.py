@@ -34,7 +34,7 @@ async def databases(tmp_path: Path) -> AsyncIterator[Databases]:
 
 def _find(databases: Databases, *digests: str) -> None:
     for digest in digests:
-        databases.write_index.submit(lambda index, digest=digest: index.find_blob(digest, 1, 0.0))  # type: ignore[misc]
+        databases.write_index.submit(lambda index, digest=digest: index.find_blobs([(digest, 1, 0.0)]))  # type: ignore[misc]
 
 
 async def test_what_is_written_by_one_connection_is_read_by_the_other(databases: Databases) -> None:

@@ -137,7 +137,7 @@ async def test_a_read_only_disk_ends_nothing(tmp_path: Path) -> None:
 
 async def test_a_row_that_no_file_can_belong_to_does_not_keep_others(tmp_path: Path) -> None:
     async with house_at(tmp_path, room_of(100)) as house:
-        house.databases.write_index.submit(lambda index: index.find_blob("nonsense", 50, 0.0))
+        house.databases.write_index.submit(lambda index: index.find_blobs([("nonsense", 50, 0.0)]))
         house.put(1, 2)
         assert await house.keeping.evict() == 200
 

@@ -97,3 +97,13 @@ async def test_a_disk_that_does_not_tell_its_size_ends_nothing(tmp_path: Path) -
         house.put(1)
         assert house.keeping.limit == 0
         assert await house.keeping.evict() == 0
+
+
+async def test_a_blob_that_is_found_before_it_is_reported_is_counted_once_in_the_end(tmp_path: Path) -> None:
+    async with house_at(tmp_path) as house:
+        path_of(tmp_path, blob(1)[0]).write_bytes(blob(1)[1])
+        await house.keeping.reconcile()
+        house.put(1)
+        assert house.keeping.size == 200
+        await house.keeping.evict()
+        assert house.keeping.size == 100

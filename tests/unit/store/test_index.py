@@ -26,7 +26,7 @@ def index(tmp_path: Path) -> Iterator[Index]:
 
 def test_a_verified_blob_has_a_stamp_and_a_found_one_has_none(index: Index) -> None:
     index.put_blob("verified", STAMP, 1.0)
-    index.find_blob("found", 20, 2.0)
+    index.find_blobs([("found", 20, 2.0)])
     assert index.stamp("verified") == STAMP
     assert index.stamp("found") is None
     assert index.stamp("unknown") is None
@@ -35,14 +35,14 @@ def test_a_verified_blob_has_a_stamp_and_a_found_one_has_none(index: Index) -> N
 
 def test_finding_what_is_known_changes_nothing(index: Index) -> None:
     index.put_blob("blob", STAMP, 5.0)
-    index.find_blob("blob", 999, 1.0)
+    index.find_blobs([("blob", 999, 1.0)])
     assert index.stamp("blob") == STAMP
     assert list(index.least_used()) == [("blob", 10)]
 
 
 def test_verifying_anew_keeps_the_last_use_and_the_pin(index: Index) -> None:
-    index.find_blob("old", 10, 1.0)
-    index.find_blob("new", 10, 2.0)
+    index.find_blobs([("old", 10, 1.0)])
+    index.find_blobs([("new", 10, 2.0)])
     index.put_blob("old", STAMP, 3.0)
     assert [digest for digest, _ in index.least_used()] == ["old", "new"]
     index.pin("old", True)
@@ -52,7 +52,7 @@ def test_verifying_anew_keeps_the_last_use_and_the_pin(index: Index) -> None:
 
 def test_the_longest_unused_come_first_and_pinned_ones_not_at_all(index: Index) -> None:
     for number, digest in enumerate(["a", "b", "c", "d"]):
-        index.find_blob(digest, number, float(number))
+        index.find_blobs([(digest, number, float(number))])
     index.touch({"a": 10.0, "unknown": 11.0})
     index.pin("c", True)
     assert list(index.least_used()) == [("b", 1), ("d", 3), ("a", 0)]
@@ -61,8 +61,8 @@ def test_the_longest_unused_come_first_and_pinned_ones_not_at_all(index: Index) 
 
 
 def test_a_use_is_never_moved_back(index: Index) -> None:
-    index.find_blob("a", 1, 10.0)
-    index.find_blob("b", 1, 5.0)
+    index.find_blobs([("a", 1, 10.0)])
+    index.find_blobs([("b", 1, 5.0)])
     index.touch({"a": 1.0})
     assert [digest for digest, _ in index.least_used()] == ["b", "a"]
 
@@ -85,7 +85,7 @@ def test_distrust_leaves_no_stamp_and_no_log_that_a_power_failure_could_undo(ind
 
 def test_digests_come_in_pages(index: Index) -> None:
     for number in range(5):
-        index.find_blob(f"{number}", 1, 0.0)
+        index.find_blobs([(f"{number}", 1, 0.0)])
     assert index.digests("", 2) == ["0", "1"]
     assert index.digests("1", 2) == ["2", "3"]
     assert index.digests("3", 2) == ["4"]
@@ -126,14 +126,14 @@ def test_a_tag_moves_and_is_forgotten(index: Index) -> None:
 def test_a_transaction_is_done_wholly_or_not_at_all(index: Index) -> None:
     def begin_and_fail() -> None:
         with index:
-            index.find_blob("blob", 1, 0.0)
+            index.find_blobs([("blob", 1, 0.0)])
             raise ValueError("in the middle")
 
     with pytest.raises(ValueError, match="in the middle"):
         begin_and_fail()
     assert index.size() == 0
     with index:
-        index.find_blob("blob", 1, 0.0)
+        index.find_blobs([("blob", 1, 0.0)])
     assert index.size() == 1
 
 
@@ -148,14 +148,14 @@ def test_a_commit_that_fails_leaves_no_transaction_open(index: Index, tmp_path: 
         index._connection.execute("INSERT INTO child VALUES (1)")  # is found out by the commit alone
     other.close()
     with index:
-        index.find_blob("blob", 1, 0.0)
+        index.find_blobs([("blob", 1, 0.0)])
     assert index.size() == 1
 
 
 def test_a_reader_sees_what_another_connection_has_committed(index: Index, tmp_path: Path) -> None:
     writer = Index(tmp_path)
     with writer:
-        writer.find_blob("blob", 1, 0.0)
+        writer.find_blobs([("blob", 1, 0.0)])
         assert index.size() == 0
     assert index.size() == 1
     writer.close()
@@ -182,7 +182,7 @@ def test_a_page_that_was_overwritten_is_found(tmp_path: Path) -> None:
     index = Index(tmp_path)
     with index:
         for number in range(2000):
-            index.find_blob(f"{number:064}", 1, 0.0)
+            index.find_blobs([(f"{number:064}", 1, 0.0)])
     index.close()
     data = bytearray((tmp_path / "index.db").read_bytes())
     middle = len(data) // 4096 // 2 * 4096

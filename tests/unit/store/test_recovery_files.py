@@ -81,14 +81,14 @@ def test_many_blobs_are_taken_in_steps(tmp_path: Path) -> None:
         gone = [str(Digest.of(f"gone {number}".encode())) for number in range(1500)]
         with index:
             for name in gone:
-                index.find_blob(name, 1, 0.0)
+                index.find_blobs([(name, 1, 0.0)])
         assert _reconcile(layout, index) == 3 + 4  # a thousand at a time
         assert index.digests("", 9999) == sorted(map(str, digests))
 
 
 def test_a_blob_that_comes_between_two_steps_is_not_forgotten(tmp_path: Path) -> None:
     with _index(tmp_path) as (layout, index):
-        index.find_blob(str(Digest.of(b"gone")), 1, 0.0)
+        index.find_blobs([(str(Digest.of(b"gone")), 1, 0.0)])
         path_of(tmp_path, DIGEST).write_bytes(DATA)
         steps = reconcile(layout, index)
         assert next(steps) == 1

@@ -15,7 +15,7 @@ from mirror.store.filesystem import Filesystem
 from mirror.store.ingest import Ingest
 from mirror.store.store import Store
 from mirror.tasks import end, spawn
-from tests.support.caches import ENDLESS, blob, content, descriptors, published, under_way
+from tests.support.caches import ENDLESS, blob, content, descriptors, published, under_way, without_rounds
 
 DIGEST, DATA = blob(1, 5000)
 
@@ -69,6 +69,7 @@ async def store(tmp_path: Path, disk: SlowDisk) -> AsyncIterator[Store]:
     complaints: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
     opened = await Store.open(tmp_path, ENDLESS, filesystem=disk)
+    await without_rounds(opened)
     before = descriptors(tmp_path)
     yield opened
     assert descriptors(tmp_path) == before

@@ -1,0 +1,66 @@
+"""The pull as a whole: its parts share what they know, and it ends without leaving anything running."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+
+import pytest
+
+from mirror.oci.digest import Digest
+from mirror.outcome import Outcome
+from mirror.pull.manifests import Question
+from mirror.tasks import spawn
+from tests.support.faults import Fault
+from tests.support.pulling import body, pulling
+from tests.support.registry import FakeRegistry
+
+LAYER = bytes(range(256)) * 1000
+
+
+async def test_an_image_is_pulled_and_then_pulled_again_without_anybody(tmp_path: Path) -> None:
+    async with FakeRegistry() as registry, pulling(tmp_path, one=registry.url) as pull:
+        image = registry.push_image("a/b", "latest", [LAYER])
+        for outcome in (Outcome.MISS, Outcome.HIT):
+            found = await pull.manifests.find(Question(pull.target(), "latest"))
+            assert (found.manifest.body, found.answer.outcome) == (image.manifest_body, outcome)
+            for digest in (image.config_digest, *image.layer_digests):
+                blob = await pull.blobs.find(pull.target(), digest)
+                assert digest.verifies(await body(blob))
+                assert blob.answer.outcome is outcome
+            await pull.ended(2)
+            await registry.stop()
+
+
+async def test_a_manifest_that_is_asked_for_as_a_blob_is_in_memory_for_both(tmp_path: Path) -> None:
+    async with FakeRegistry() as registry, pulling(tmp_path, one=registry.url) as pull:
+        image = registry.push_image("a/b", "latest", [])
+        await pull.manifests.find(Question(pull.target(), "latest"))
+        found = pull.blobs.recall(pull.target(), image.digest)
+        assert found is not None
+        assert found.content == image.manifest_body
+
+
+@pytest.mark.parametrize("waiting_for", ["manifest", "tag", "tags", "blob", "head"])
+async def test_closing_ends_what_is_under_way(tmp_path: Path, waiting_for: str) -> None:
+    async with FakeRegistry() as registry, pulling(tmp_path, one=registry.url) as pull:
+        never = asyncio.Event()
+        registry.fail(Fault(hold=never), times=None)
+        target, digest = pull.target(), Digest.of(LAYER)
+        before = asyncio.all_tasks()
+        calls: dict[str, Callable[[], Coroutine[None, None, object]]] = {
+            "manifest": lambda: pull.manifests.find(Question(target, digest)),
+            "tag": lambda: pull.manifests.find(Question(target, "latest")),
+            "tags": lambda: pull.pulls.tag_lists.find(target, None, None),
+            "blob": lambda: pull.blobs.find(target, digest),
+            "head": lambda: pull.blobs.head(target, digest),
+        }
+        waiting = spawn(calls[waiting_for](), "waiting")
+        await registry.arrived()
+        await pull.pulls.aclose()
+        (ended,) = await asyncio.gather(waiting, return_exceptions=True)
+        assert isinstance(ended, BaseException)
+        mine = {task for task in asyncio.all_tasks() - before if not task.get_name().startswith("fake-")}
+        assert mine == set()
+        await pull.pulls.aclose()

@@ -1,0 +1,123 @@
+"""Lists of tags: the upstream's, page by page, whatever it heeds; and ours, when it cannot be asked."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from mirror.errors import Absent, Denied, MirrorError, Unreachable
+from mirror.outcome import Outcome
+from mirror.pull.manifests import Question
+from mirror.pull.tag_lists import LARGEST_PAGE
+from mirror.tasks import spawn
+from tests.support.faults import Fault
+from tests.support.pulling import Pulling, pulling
+from tests.support.raw import RawUpstream, answer
+from tests.support.registry import FakeRegistry
+
+NAMES = ("1.0", "1.1", "2.0", "latest")
+
+
+async def page(pull: Pulling, n: int | None = None, last: str | None = None) -> tuple[tuple[str, ...], bool]:
+    found = await pull.pulls.tag_lists.find(pull.target(), n, last)
+    return found.names, found.more
+
+
+async def every_page(pull: Pulling, n: int) -> list[str]:
+    """What a client gets that follows our pages to their end."""
+    names: list[str] = []
+    for _ in range(20):
+        found, more = await page(pull, n, names[-1] if names else None)
+        names += found
+        if not more:
+            return names
+    raise AssertionError("the pages have no end")
+
+
+def filled(registry: FakeRegistry) -> FakeRegistry:
+    for name in NAMES:
+        registry.push_image("a/b", name, [])
+    return registry
+
+
+async def test_a_list_is_the_upstreams_each_time(tmp_path: Path) -> None:
+    async with FakeRegistry() as registry, pulling(tmp_path, one=filled(registry).url) as pull:
+        found = await pull.pulls.tag_lists.find(pull.target(), None, None)
+        assert (found.names, found.more, found.answer.outcome) == (NAMES, False, Outcome.MISS)
+        registry.push_image("a/b", "new", [])
+        assert (await page(pull))[0] == (*NAMES, "new")
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 5])
+async def test_the_pages_together_are_the_list(tmp_path: Path, n: int) -> None:
+    async with FakeRegistry() as registry, pulling(tmp_path, one=filled(registry).url) as pull:
+        assert await every_page(pull, n) == list(NAMES)
+        assert registry.requests[0].query == f"n={n}"
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 5])
+async def test_an_upstream_that_heeds_neither_n_nor_last_is_paged_by_us(tmp_path: Path, n: int) -> None:
+    names = ["latest", *NAMES[:3]]  # nor does it sort
+    body = json.dumps({"name": "a/b", "tags": names}).encode()
+    script = [answer("200 OK", ["Content-Type: application/json", f"Content-Length: {len(body)}"], body)]
+    async with RawUpstream(script) as upstream, pulling(tmp_path, one=upstream.url) as pull:
+        assert await every_page(pull, n) == names
+
+
+async def test_a_number_is_clamped_and_nothing_is_made_of_its_size(tmp_path: Path) -> None:
+    async with FakeRegistry() as registry, pulling(tmp_path, one=filled(registry).url) as pull:
+        assert await page(pull, 10**18) == (NAMES, False)
+        assert registry.requests[0].query == f"n={LARGEST_PAGE}"
+        assert await page(pull, 0) == ((), True)
+
+
+async def test_the_same_page_is_asked_for_once_by_many(tmp_path: Path) -> None:
+    async with FakeRegistry() as registry, pulling(tmp_path, one=filled(registry).url) as pull:
+        go = asyncio.Event()
+        registry.fail(Fault(hold=go), times=None)
+        herd = [spawn(page(pull, number % 2 + 1), f"client {number}") for number in range(20)]
+        await registry.arrived(times=2)
+        go.set()
+        await asyncio.gather(*herd)
+        assert sorted(seen.query for seen in registry.requests) == ["n=1", "n=2"]
+
+
+async def known(pull: Pulling, *tags: str) -> None:
+    for tag in tags:
+        await pull.manifests.find(Question(pull.target(), tag))
+
+
+@pytest.mark.parametrize("fault", [Fault(status=503), Fault(status=429), Fault(drop=True), Fault(body=b"<html>")])
+async def test_when_the_upstream_cannot_be_asked_our_own_tags_are_listed(tmp_path: Path, fault: Fault) -> None:
+    async with FakeRegistry() as registry, pulling(tmp_path, one=filled(registry).url) as pull:
+        await known(pull, "latest", "1.0", "2.0")
+        await pull.store.flush()
+        registry.fail(fault, times=None)
+        found = await pull.pulls.tag_lists.find(pull.target(), None, None)
+        assert (found.names, found.more) == (("1.0", "2.0", "latest"), False)
+        assert found.answer.outcome is Outcome.STALE
+        assert found.answer.warning == "one cannot be asked; these are the tags that this mirror knows"
+        for n in (1, 2, 3, 4):
+            assert await every_page(pull, n) == ["1.0", "2.0", "latest"]
+        assert await page(pull, 2, "0") == (("1.0", "2.0"), True)
+        assert await page(pull, None, "latest") == ((), False)
+
+
+async def test_what_we_do_not_know_is_no_empty_list(tmp_path: Path) -> None:
+    async with FakeRegistry() as registry, pulling(tmp_path, one=filled(registry).url) as pull:
+        registry.fail(Fault(status=503), times=None)
+        with pytest.raises(Unreachable):
+            await page(pull)
+
+
+@pytest.mark.parametrize(("status", "error"), [(404, Absent), (401, Denied), (403, Denied)])
+async def test_a_refusal_is_passed_on_whatever_we_know(tmp_path: Path, status: int, error: type[MirrorError]) -> None:
+    async with FakeRegistry() as registry, pulling(tmp_path, one=filled(registry).url) as pull:
+        await known(pull, "latest")
+        await pull.store.flush()
+        registry.fail(Fault(status=status), times=None)
+        with pytest.raises(error):
+            await page(pull)
