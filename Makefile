@@ -45,7 +45,7 @@ types: $(TEST) ## Check the types, strictly
 	@$(VENV)/bin/python -m mypy --no-error-summary
 
 bench: $(TEST) ## Measure speed against peers, on this machine
-	@$(VENV)/bin/python bench/run.py $(ARGS)
+	@$(VENV)/bin/python -m bench.run $(ARGS)
 
 soak: packages $(TEST) ## Repeat the tests of faults, random input and real clients (ROUNDS=20)
 	@for round in $$(seq $(ROUNDS)); do \
@@ -68,7 +68,7 @@ FORCE:
 packages:
 	@tests/install-packages
 
-$(RUNTIME): requirements.lock pyproject.toml $(GONE)
+$(RUNTIME): requirements.lock requirements-build.lock pyproject.toml $(GONE)
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2> /dev/null || { \
 	  echo 'This needs Python 3.11, 3.12 or 3.13; $(PYTHON) is $(or $(VERSION),not there). Say make PYTHON=/path/to/python3.' >&2; \
 	  exit 1; }
@@ -78,8 +78,8 @@ $(RUNTIME): requirements.lock pyproject.toml $(GONE)
 	@if [[ $$($(VENV)/bin/python -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2> /dev/null) != $(VERSION) ]]; then \
 	  $(PYTHON) -m venv --clear $(VENV); \
 	fi
-	@$(PIP) --require-hashes --requirement requirements.lock
-	@$(PIP) --no-deps --editable .
+	@$(PIP) --require-hashes --requirement requirements.lock --requirement requirements-build.lock
+	@$(PIP) --no-build-isolation --no-deps --editable .
 	@touch $@
 
 $(TEST): $(RUNTIME) requirements-dev.lock

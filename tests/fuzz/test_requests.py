@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 from tests.support import hostile_requests
 from tests.support.footprint import resident
 from tests.support.hostile_requests import CANARY, HIDDEN
-from tests.support.mirror_thread import LOOPS, MirrorThread
+from tests.support.loops import LOOPS
+from tests.support.mirror_thread import MirrorThread
 from tests.support.program import Program
 from tests.support.raw_client import Answer, Cut, RawClient
 from tests.support.registry import FakeRegistry

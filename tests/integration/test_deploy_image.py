@@ -87,7 +87,7 @@ def test_every_download_is_named_by_its_hash(stages: list[list[Instruction]]) ->
     assert [command for command in installs if "--require-hashes" not in command and "--no-index" not in command] == []
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "deploy/build.lock"])
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-build.lock"])
 def test_a_lock_pins_every_version_by_hash_and_names_no_index(lock: str) -> None:
     text = re.sub(r"#.*", "", (ROOT / lock).read_text())
     assert "://" not in text
@@ -99,7 +99,7 @@ def test_a_lock_pins_every_version_by_hash_and_names_no_index(lock: str) -> None
 
 
 def test_the_build_lock_holds_what_the_project_builds_with() -> None:
-    pins = dict(re.findall(r"^([a-z0-9.-]+)==([^ ]+)", (ROOT / "deploy" / "build.lock").read_text(), re.MULTILINE))
+    pins = dict(re.findall(r"^([a-z0-9.-]+)==([^ ]+)", (ROOT / "requirements-build.lock").read_text(), re.MULTILINE))
     for wanted in tomllib.loads((ROOT / "pyproject.toml").read_text())["build-system"]["requires"]:
         requirement = Requirement(wanted)
         assert requirement.specifier.contains(Version(pins[requirement.name]))

@@ -14,7 +14,7 @@ import pytest
 
 from mirror.oci.digest import Digest
 from tests.support.faults import Fault, Gate
-from tests.support.mirror_thread import LOOPS
+from tests.support.loops import LOOPS
 from tests.support.program import Program
 from tests.support.raw_client import Answer, Cut, request
 from tests.support.registry import FakeRegistry

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.content import OCI_MANIFEST
-from tests.support.mirror_thread import LOOPS, MirrorThread
+from tests.support.loops import LOOPS
+from tests.support.mirror_thread import MirrorThread
 from tests.support.surface import (
     ABSENT_DIGEST,
     CLOSED,

@@ -8,7 +8,8 @@ import pytest
 
 from mirror.oci.digest import Digest
 from tests.support.faults import Fault, Gate
-from tests.support.mirror_thread import LOOPS, MirrorThread
+from tests.support.loops import LOOPS
+from tests.support.mirror_thread import MirrorThread
 from tests.support.raw_client import Cut, request
 from tests.support.surface import (
     DIGEST_PATH,

@@ -11,7 +11,8 @@ import pytest
 from mirror.oci.media_types import OCI_INDEX, OCI_MANIFEST
 from tests.support import content
 from tests.support.faults import Fault
-from tests.support.mirror_thread import LOOPS, MirrorThread
+from tests.support.loops import LOOPS
+from tests.support.mirror_thread import MirrorThread
 from tests.support.raw_client import Answer, RawClient
 from tests.support.surface import (
     DIGEST_PATH,

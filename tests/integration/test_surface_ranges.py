@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import pytest
 
 from mirror.oci.digest import Digest
-from tests.support.mirror_thread import LOOPS, MirrorThread
+from tests.support.loops import LOOPS
+from tests.support.mirror_thread import MirrorThread
 from tests.support.raw_client import Answer
 from tests.support.surface import (
     LARGE,

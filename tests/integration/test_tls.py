@@ -14,7 +14,8 @@ from mirror.oci.digest import Digest
 from tests.support.authority import Authority
 from tests.support.faults import Fault
 from tests.support.footprint import resident
-from tests.support.mirror_thread import LOOPS, MirrorThread
+from tests.support.loops import LOOPS
+from tests.support.mirror_thread import MirrorThread
 from tests.support.raw_client import Cut, RawClient, request
 from tests.support.surface import (
     DIGEST_PATH,

@@ -10,8 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-import uvloop
-
+from tests.support.loops import LOOPS
 from tests.support.mirror import MirrorUnderTest
 from tests.support.processes import wait_until
 from tests.support.raw_client import PATIENCE, Answer, RawClient
@@ -19,11 +18,6 @@ from tests.support.registry import FakeRegistry
 
 T = TypeVar("T")
 Overrides = Callable[[str], Mapping[str, Any]]
-
-LOOPS: Mapping[str, Callable[[], asyncio.AbstractEventLoop]] = {
-    "asyncio": asyncio.new_event_loop,
-    "uvloop": uvloop.new_event_loop,
-}
 
 
 class MirrorThread:
