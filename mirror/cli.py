@@ -17,7 +17,9 @@ from mirror.errors import ConfigurationError, MirrorError
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Callable, Iterable
 
+    from mirror.config.problems import Problem
     from mirror.config.settings import Settings
 
 FAILED = 1
@@ -47,11 +49,13 @@ def main() -> None:
 @_config
 def serve(config: Path | None) -> None:
     """Serve the registry, and the admin listener beside it, until SIGTERM or Ctrl-C."""
-    settings = _load(config)
-    from mirror.log.events import configure
-    from mirror.log.stream import LogStream
+    from mirror.config.surroundings import unusable_files
 
-    configure(settings.log, LogStream(sys.stderr.fileno()), os.environ)
+    settings = _load(config, unusable_files)
+    from mirror.log.events import configure
+    from mirror.log.stream import stream_to
+
+    configure(settings.log, stream_to(sys.stderr.fileno()), os.environ)
     import structlog
 
     try:
@@ -70,12 +74,17 @@ def serve(config: Path | None) -> None:
 def check(config: Path | None) -> None:
     """Check the configuration and show what it amounts to, without secrets.
 
-    Every mistake is told at once, one a line, with its place and the key that was probably meant.
+    Every mistake is told at once, one a line, with its place and the key that was probably meant. Files and the
+    directory of the cache are looked at as this user and from here; nothing is made and nobody is asked.
     """
-    settings = _load(config)
+    from mirror.config.cautions import cautions
     from mirror.config.loading import find
     from mirror.config.summary import summarise
+    from mirror.config.surroundings import unusable
 
+    settings = _load(config, unusable)
+    for caution in cautions(settings):
+        click.echo(f"warning: {caution}", err=True)
     file = find(config, os.environ)
     click.echo(f"ok: {file}" if file is not None else "ok: the defaults, without a file")
     for line in summarise(settings):
@@ -90,7 +99,7 @@ def healthcheck(config: Path | None, url: str | None) -> None:
     from mirror.healthcheck import ask, readiness_url
 
     try:
-        answer = ask(url if url is not None else readiness_url(_load(config).admin.listen))
+        answer = ask(url if url is not None else readiness_url(_load(config, lambda _: ()).admin.listen))
     except (ValueError, OSError) as error:
         _fail(f"not ready: {_words(error)}")
     if not answer.ready:
@@ -104,11 +113,11 @@ def version() -> None:
     click.echo(f"mirror {__version__}")
 
 
-def _load(config: Path | None) -> Settings:
+def _load(config: Path | None, look: Callable[[Settings], Iterable[Problem]]) -> Settings:
     from mirror.config.loading import load
 
     try:
-        return load(config, os.environ)
+        return load(config, os.environ, look=look)
     except ConfigurationError as error:
         _misconfigured(error)
 

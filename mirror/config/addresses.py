@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from ipaddress import AddressValueError, IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
+from ipaddress import AddressValueError, IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import SplitResult, urlsplit
 
 Network = IPv4Network | IPv6Network
 
+_LOCALHOST = "127.0.0.1"  # among others, but this one wherever there is IPv4
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.ASCII)
 _AUTHORITY = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]{2,45}\]|[^\[\]:/?#@\s]{1,253})(?::(?P<port>[0-9]{1,5}))?", re.ASCII)
@@ -42,6 +43,24 @@ def parse_listen(value: object) -> ListenAddress:
     if port > 65535:
         raise ValueError("the port of an address goes from 0 to 65535")
     return ListenAddress(_host(found["host"]).strip("[]") if found["host"] else "", port)
+
+
+def collide(one: ListenAddress, other: ListenAddress) -> bool:
+    """Whether a system lets only one of them be listened on.
+
+    Names are not resolved, only `localhost` is known. `0.0.0.0` and `[::]` do not collide: IPv6 is listened on alone.
+    """
+    if one.port != other.port or one.port == 0:
+        return False
+    return _includes(one.host, other.host) or _includes(other.host, one.host)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host means this machine to everyone. What names but `localhost` mean is not asked."""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def parse_network(value: object) -> Network:
@@ -108,6 +127,15 @@ def parse_proxy(value: object) -> str:
     if re.search(r"[^!-~]|[\[\]@<>\"\\^`{|}]", userinfo):
         raise ValueError("has a user or password with characters that must be percent-encoded")
     return f"{parts.scheme}://{userinfo}{at}{parse_host(authority)}"
+
+
+def _includes(wide: str, narrow: str) -> bool:
+    wide, narrow = (_LOCALHOST if host == "localhost" else host for host in (wide, narrow))
+    if wide in (narrow, ""):
+        return True
+    if wide == "::":
+        return ":" in narrow
+    return wide == "0.0.0.0" and narrow.rpartition(".")[2].isdigit()  # noqa: S104 - read, not bound
 
 
 def _split(value: object) -> SplitResult:

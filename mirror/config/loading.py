@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import yaml
 
 from mirror.config import environment
 from mirror.config.conflicts import Place
-from mirror.config.problems import Problem, dotted, setting_at
+from mirror.config.problems import Problem, dotted, is_echo, setting_at
 from mirror.config.registries import ENDPOINTS
 from mirror.config.settings import Settings
 from mirror.config.validation import laid_over, password_variables, validate
@@ -46,8 +46,16 @@ def find(path: Path | None, environ: Mapping[str, str], system_file: Path = SYST
     return system_file if system_file.exists() else None
 
 
-def load(path: Path | None, environ: Mapping[str, str], system_file: Path = SYSTEM_FILE) -> Settings:
-    """The settings of the file that `find` finds, under those of `environ`. ConfigurationError with every problem."""
+def load(
+    path: Path | None,
+    environ: Mapping[str, str],
+    system_file: Path = SYSTEM_FILE,
+    look: Callable[[Settings], Iterable[Problem]] = lambda _: (),
+) -> Settings:
+    """The settings of the file that `find` finds, under those of `environ`. ConfigurationError with every problem.
+
+    `look` says what else is wrong with the settings that are right by themselves.
+    """
     file = find(path, environ, system_file)
     document = _read(file) if file is not None else Document("")
     configured = document.values.get("upstreams")
@@ -61,6 +69,8 @@ def load(path: Path | None, environ: Mapping[str, str], system_file: Path = SYST
         for place, name in passwords.items()
         if not environ.get(name)
     ]
+    if settings is not None:
+        problems += [problem for problem in look(settings) if not is_echo(problem, problems)]
     lines = [*document.problems, *(_line(problem, document, variables.origins) for problem in problems)]
     lines += [Line(f"{name}: {text}") for name, text in variables.wrong.items()]
     lines += [Line(f"{name}: {text}") for name, text in variables.unknown.items() if name not in passwords.values()]

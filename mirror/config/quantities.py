@@ -11,6 +11,7 @@ _SIZE_UNITS = {
     **{f"{prefix}b": 1000**power for power, prefix in enumerate("kmgt", start=1)},
     **{f"{prefix}ib": 1024**power for power, prefix in enumerate("kmgt", start=1)},
 }
+_LARGEST = (1 << 63) - 1  # bytes that the system's calls can count
 _WHOLE_UNITS = (("TiB", 1024**4), ("GiB", 1024**3), ("MiB", 1024**2), ("KiB", 1024))
 _DURATION_UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _QUANTITY = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,9})?)\s*([A-Za-z]*)", re.ASCII)
@@ -45,7 +46,10 @@ def parse_size(value: object) -> int:
     factor = _SIZE_UNITS.get(unit.lower())
     if factor is None:
         raise ValueError("not a size: use B, KiB, MiB, GiB or TiB")
-    return int(number * factor)
+    size = int(number * factor)
+    if size > _LARGEST:
+        raise ValueError("larger than any file or memory can be")
+    return size
 
 
 def parse_duration(value: object) -> float:

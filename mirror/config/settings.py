@@ -19,6 +19,7 @@ from mirror.config.addresses import (
     parse_proxy,
     parse_registry,
 )
+from mirror.config.agreement import disagreements
 from mirror.config.conflicts import Conflict, Inconsistent
 from mirror.config.quantities import Share, parse_duration, parse_share, parse_size
 from mirror.config.registries import ALIASES, ENDPOINTS, endpoint_of
@@ -93,7 +94,7 @@ class Admin(Section):
 class Storage(Section):
     root: File = Path("./cache")
     max_size: Annotated[SizeOrShare, AfterValidator(written.more_than_nothing)] = Share(percent=80.0)
-    min_free: SizeOrShare = Share(percent=5.0)
+    min_free: Annotated[SizeOrShare, AfterValidator(written.less_than_everything)] = Share(percent=5.0)
     durability: Literal["safe", "fast"] = "safe"
 
 
@@ -164,8 +165,8 @@ class Settings(Section):
     log: Log = Log()
 
     @model_validator(mode="after")
-    def _upstreams_agree(self) -> Self:
-        conflicts = [*self._unknown_default(), *self._hosts_claimed_twice()]
+    def _sections_agree(self) -> Self:
+        conflicts = list(disagreements(self))
         if conflicts:
             raise Inconsistent(conflicts)
         return self
@@ -187,23 +188,6 @@ class Settings(Section):
     def hosts(self) -> dict[str, str]:
         """Every `Host` that means one upstream (lower case, with a port only where one was written) → its name."""
         return {host: name for name, upstream in self.upstreams.items() for host in upstream.hosts}
-
-    def _unknown_default(self) -> list[Conflict]:
-        if self.default_upstream in self.aliases():
-            return []
-        place = ("default_upstream",)
-        involved = (place, ("builtin_upstreams",), ("upstreams",), ("upstreams", self.default_upstream))
-        return [Conflict(place, f"{self.default_upstream} is neither configured nor built in", involved)]
-
-    def _hosts_claimed_twice(self) -> list[Conflict]:
-        owners: dict[str, str] = {}
-        found = []
-        for name, upstream in self.upstreams.items():
-            for host in upstream.hosts:
-                if owners.setdefault(host, name) != name:
-                    place = ("upstreams", name, "hosts")
-                    found.append(Conflict(place, f"{host} means {owners[host]} already", (place,)))
-        return found
 
 
 def _with_endpoint(name: str, upstream: Upstream) -> Upstream:

@@ -43,7 +43,7 @@ def laid_over(upper: dict[str, Any], lower: dict[str, Any]) -> dict[str, Any]:
 
 
 def validate(values: dict[str, Any]) -> tuple[Settings | None, list[Problem]]:
-    """The settings, or what is wrong with them.
+    """The settings, or what is wrong with them, and the settings that are left without it, where there are any.
 
     pydantic compares the keys of a section only when each is right by itself, so what is wrong is taken out, and
     the rest looked at again, until nothing new is found.
@@ -55,7 +55,7 @@ def validate(values: dict[str, Any]) -> tuple[Settings | None, list[Problem]]:
         except ValidationError as error:
             found = list(problems_of(error))
         else:
-            return (None if problems else settings), problems
+            return settings, problems
         fresh = [problem for problem in found if problem not in problems and not is_echo(problem, problems)]
         problems += fresh
         rest = without(values, [place for problem in found for place in (problem.place, *problem.involved)])

@@ -99,6 +99,13 @@ def more_than_nothing(value: Share) -> Share:
     return value
 
 
+def less_than_everything(value: Share) -> Share:
+    """What stays free of the whole file system leaves no room for a cache."""
+    if value.percent is not None and value.percent >= 100:
+        raise ValueError("must be less than everything, or nothing is kept")
+    return value
+
+
 def one_worker(value: int) -> int:
     """One process holds a cache directory at a time."""
     if value != 1:

@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import os
 import select
+import threading
 import time
 from collections.abc import Iterator
+from functools import cache
+
+from mirror.log.descriptors import Opening, Put, never_waiting, writable
 
 PIPE_BUF = select.PIPE_BUF
 
@@ -19,8 +23,10 @@ class LogStream:
     Once a reader has stopped reading, nothing more is waited for until it reads again. Any thread may write.
     """
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, opening: Opening = never_waiting) -> None:
         self._descriptor = descriptor
+        self._opening = opening
+        self._turn = threading.Lock()
         self._stalled = False
 
     @property
@@ -31,38 +37,56 @@ class LogStream:
         """Write whole lines, waiting at most `patience` seconds in all; the number of lines lost. Never raises."""
         deadline = time.monotonic() + (0.0 if self._stalled else patience)
         written = 0
-        for piece in _pieces(lines):
-            if not self._put(piece, deadline):
-                self._stalled = True
-                return lines.count(b"\n", written)
-            written += len(piece)
-        self._stalled = False
-        return 0
+        try:
+            with self._opening(self._descriptor) as put:
+                for piece in _pieces(lines):
+                    if not self._put(put, piece, deadline):
+                        break
+                    written += len(piece)
+        except OSError:
+            # Nobody can be told that the log is gone.
+            pass
+        self._stalled = written < len(lines)
+        return lines.count(b"\n", written)
 
     def write_patiently(self, lines: bytes) -> int:
         """The same for a thread that has time, up to 2 s."""
         return self.write(lines, patience=2.0)
 
-    def _put(self, piece: bytes, deadline: float) -> bool:
-        poll = select.poll()
-        poll.register(self._descriptor, select.POLLOUT)
-        try:
-            while piece:
-                if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
-                    return False
-                piece = piece[os.write(self._descriptor, piece) :]
-        except OSError:
-            # Nobody can be told that the log is gone.
+    def _put(self, put: Put, piece: bytes, deadline: float) -> bool:
+        # The wait for a reader comes before the turn, so that a thread with more patience does not use up ours.
+        if not self._writable(deadline) or not self._turn.acquire(timeout=_left(deadline)):
             return False
+        try:
+            while rest := piece[put(piece) :]:
+                # What is writable for others may still be too full for all of this, so time alone ends it.
+                if not self._writable(deadline) or (len(rest) == len(piece) and not _left(deadline)):
+                    return False
+                piece = rest
+        finally:
+            self._turn.release()
         return True
+
+    def _writable(self, deadline: float) -> bool:
+        return writable(self._descriptor, _left(deadline))
+
+
+@cache
+def stream_to(descriptor: int) -> LogStream:
+    """The one stream of this process to it: two would not know of each other's turns and stalls."""
+    return LogStream(descriptor)
+
+
+def _left(deadline: float) -> float:
+    return max(0.0, deadline - time.monotonic())
 
 
 def _pieces(lines: bytes) -> Iterator[bytes]:
-    """Cut at line ends, into pieces that a pipe takes whole once it is writable; only a longer line is cut within."""
+    """Cut at line ends, into pieces that a pipe takes whole once it is writable; a longer line is one piece."""
     start = 0
     while start < len(lines):
         stop = min(start + PIPE_BUF, len(lines))
         if stop < len(lines):
-            stop = lines.rfind(b"\n", start, stop) + 1 or stop
+            stop = lines.rfind(b"\n", start, stop) + 1 or lines.find(b"\n", stop) + 1 or len(lines)
         yield lines[start:stop]
         start = stop

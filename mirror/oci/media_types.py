@@ -15,6 +15,7 @@ SCHEMA1_SIGNED = "application/vnd.docker.distribution.manifest.v1+prettyjws"
 
 JSON = "application/json"
 OCTET_STREAM = "application/octet-stream"
+S3_OCTET_STREAM = "binary/octet-stream"  # what S3 says of objects that were put there without a type
 TEXT = "text/plain"
 
 IMAGE_TYPES = frozenset({OCI_MANIFEST, DOCKER_MANIFEST})
@@ -24,7 +25,7 @@ SCHEMA1_TYPES = frozenset({SCHEMA1, SCHEMA1_SIGNED})
 MANIFEST_TYPES = IMAGE_TYPES | INDEX_TYPES | ARTIFACT_TYPES | SCHEMA1_TYPES
 
 # What registries send that say nothing about the document: the document itself decides then.
-UNSPECIFIC_TYPES = frozenset({"", JSON, OCTET_STREAM, TEXT})
+UNSPECIFIC_TYPES = frozenset({"", JSON, OCTET_STREAM, S3_OCTET_STREAM, TEXT})
 
 # What an upstream is asked with, whoever asks us: a client's narrower list would make some registries convert, or
 # pick one platform, and the answer would then be everybody's. Schema 1 stands behind what it was replaced by.

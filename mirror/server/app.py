@@ -20,7 +20,7 @@ from mirror.config.settings import Settings
 from mirror.errors import DigestMismatch, SizeMismatch
 from mirror.log.access import AccessLog
 from mirror.log.access_lines import open_access_log
-from mirror.log.stream import LogStream
+from mirror.log.stream import stream_to
 from mirror.metrics import Levels, Metrics
 from mirror.notify import Notifier
 from mirror.pull.fetch import Fetch
@@ -122,7 +122,7 @@ class Mirror:
     async def _begin(self) -> None:
         settings, stack = self.settings, self._stack
         tls = tls_context(settings.server.tls)
-        access_log = open_access_log(settings.log, LogStream(sys.stderr.fileno()))
+        access_log = open_access_log(settings.log, stream_to(sys.stderr.fileno()))
         if access_log is not None:
             writing = spawn(access_log.run(), "access-log")
             stack.push_async_callback(end, writing)

@@ -11,7 +11,7 @@ from mirror.oci.digest import Digest
 from mirror.store.layout import Layout
 
 _KEPT = 7 * 86400.0  # seconds after which a part of a blob is given up
-_EMPTY_KEPT = 60.0  # seconds after which nobody is any more about to write the first byte
+_FRESH = 60.0  # seconds in which somebody may be about to lock what was just made
 _QUARANTINED = 16  # files
 _QUARANTINED_BYTES = 1 << 30
 _NO_DIRECTORY = {errno.ENOTDIR, errno.ELOOP}
@@ -73,8 +73,11 @@ def _may_go(layout: Layout, digest: Digest, directory: int, now: float) -> bool:
     except OSError as error:
         if error.errno not in _NO_FILE:
             raise
+        if error.errno != errno.ENOENT:
+            return _emptied(layout, directory, sparing="")
         # Where there is no `data`, somebody may be about to make it: then that one, and the directory, stay.
-        return _emptied(layout, directory, sparing="data" if error.errno == errno.ENOENT else "")
+        is_fresh = files.status_of(directory).st_mtime >= now - _FRESH
+        return not is_fresh and _emptied(layout, directory, sparing="data")
     try:
         return (
             _is_over(layout, digest, data, now)
@@ -96,5 +99,5 @@ def _emptied(layout: Layout, directory: int, sparing: str) -> bool:
 
 def _is_over(layout: Layout, digest: Digest, data: int, now: float) -> bool:
     status = layout.filesystem.status_of(data)
-    kept = _KEPT if status.st_size else _EMPTY_KEPT
-    return status.st_mtime < now - kept or layout.filesystem.exists(*layout.blob(digest))
+    is_of_use = status.st_size and not layout.filesystem.exists(*layout.blob(digest))
+    return status.st_mtime < now - (_KEPT if is_of_use else _FRESH)

@@ -17,7 +17,7 @@ from pathlib import Path
 import structlog
 
 from mirror.config.settings import Upstream
-from mirror.errors import Denied
+from mirror.errors import Unreachable
 
 _FILE_SIZE = 64 * 1024  # some clouds' passwords are tokens of several KiB
 
@@ -45,9 +45,18 @@ class Credentials:
         self._upstream = upstream
         self._environment = environment
         self._read: tuple[tuple[int, int, int], str] | None = None  # (inode, size, mtime) of the file, and its text
+        self._warned = False  # that what was read is used in place of what cannot be read
+
+    @property
+    def configured(self) -> bool:
+        """Whether there is somebody to log in as."""
+        return self._upstream.username is not None
 
     async def login(self) -> Login | None:
-        """The login as it is now, None for an upstream that is asked anonymously; Denied if it cannot be had."""
+        """The login as it is now, None for an upstream that is asked anonymously.
+
+        Unreachable if it cannot be had: that is our own trouble, and no word of the upstream against what we hold.
+        """
         upstream = self._upstream
         if upstream.username is None:
             return None
@@ -57,11 +66,26 @@ class Credentials:
             password = await asyncio.to_thread(self._from_file, upstream.password_file)
             return Login(upstream.username, password)
         found = self._environment.get(upstream.password_env or "")
-        if found is None:
-            raise Denied(f"{self._name}: the environment variable named by its password_env is not set")
+        if not found:
+            raise Unreachable(f"{self._name}: the environment variable named by its password_env is not set, or empty")
         return Login(upstream.username, found)
 
     def _from_file(self, path: Path) -> str:
+        """What the file says; what it said last, while it is being exchanged or cannot be used."""
+        try:
+            password = self._as_it_is(path)
+        except ValueError as error:
+            if self._read is None:
+                raise Unreachable(f"{self._name}: its password_file {error}") from None
+            if not self._warned:
+                _log.warning("a password file cannot be used: its last password still is", upstream=self._name)
+            self._warned = True
+            return self._read[1]
+        self._warned = False
+        return password
+
+    def _as_it_is(self, path: Path) -> str:
+        """What the file says now; ValueError, a predicate, if that is no password."""
         try:
             with path.open("rb") as file:
                 status = os.fstat(file.fileno())
@@ -70,13 +94,15 @@ class Credentials:
                     return self._read[1]
                 content = file.read(_FILE_SIZE + 1)
         except OSError:
-            raise Denied(f"{self._name}: its password_file cannot be read") from None
+            raise ValueError("cannot be read") from None
         if len(content) > _FILE_SIZE:
-            raise Denied(f"{self._name}: its password_file is too large to be a password")
+            raise ValueError("is too large to be a password")
         try:
             password = content.decode().rstrip("\r\n")
         except UnicodeDecodeError:
-            raise Denied(f"{self._name}: its password_file is not text") from None
+            raise ValueError("is not text") from None
+        if not password:
+            raise ValueError("is empty")
         if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             _log.warning("a password file is open to others than its owner", upstream=self._name, file=str(path))
         self._read = (version, password)

@@ -47,8 +47,10 @@ _TRANSLATED = IPv6Network("::ffff:0:0:0/96")
 class AddressForbidden(OSError):
     """The address that a connection would go to is not one for a host that an answer named."""
 
+    WORDS = "the address is private or reserved"
+
     def __init__(self) -> None:
-        super().__init__(errno.EACCES, "the address is private or reserved")
+        super().__init__(errno.EACCES, self.WORDS)
 
 
 def forbidden(address: str) -> bool:

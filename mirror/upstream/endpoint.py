@@ -1,17 +1,17 @@
 """One base URL of an upstream: a question goes there, through redirects and challenges, and comes back answered.
 
 Credentials are shown to the endpoint's own origin alone, and no longer once a redirect has led away from it, be it
-back again. Each question begins at the canonical URL, so an expired signature is replaced by asking again.
+back again; a registry where it led is shown a token that it gives to everybody, if it asks for one. Each question begins at the canonical URL, so an expired signature is replaced by asking again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from yarl import URL
 
-from mirror.errors import Code, Nonsense, UpstreamError
+from mirror.errors import Code, Nonsense, Unreachable, UpstreamError
 from mirror.upstream import origins, redirects
 from mirror.upstream.auth import Access, Proof
 from mirror.upstream.exchange import Request, Response
@@ -33,6 +33,14 @@ class Question:
 
     def answered_by(self, status: int) -> bool:
         return status == 200 or (status == 206 and "Range" in self.headers)
+
+    def encoded(self, codings: Sequence[str]) -> bool:
+        """Whether these lines of `Content-Encoding` say that the content is not sent as it is.
+
+        S3 repeats the `aws-chunked` of an upload with the object, which it holds decoded; a blob's digest decides.
+        """
+        harmless = {"", "identity", "aws-chunked"} if self.path.startswith("blobs/") else {"", "identity"}
+        return any(coding.strip().lower() not in harmless for line in codings for coding in line.split(","))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +66,25 @@ class Endpoint:
         Raises every kind of UpstreamError. May be cancelled. Takes as long as the transport's limits and the number
         of hops allow: the caller sets the limit for all of it.
         """
-        proof = await self._access.proof(question.repository)
-        arrived = await self._travel(question, proof)
+        proof: Proof | None = None
+        unproven: UpstreamError | None = None
+        try:
+            proof = await self._access.proof(question.repository)
+        except (Nonsense, Unreachable) as error:
+            unproven = error
+        arrived = await self._travel(question, self._canonical(question), proof)
         better = await self._better(question, proof, arrived)
         if better is not None:
-            arrived = await self._travel(question, better)
+            unproven = None
+            arrived = await self._travel(question, self._canonical(question), better)
             if arrived.at_home and arrived.response.status == 401:
                 self._access.refused(better)
+        arrived = await self._admitted(question, arrived)
         response = arrived.response
         if not question.answered_by(response.status):
-            raise self._error(question, arrived)
-        if any(value.strip().lower() != "identity" for value in response.values("Content-Encoding")):
+            # What is said to somebody who could not show a credential says nothing of what there is for us.
+            raise unproven or self._error(question, arrived)
+        if question.encoded(response.values("Content-Encoding")):
             response.close("nonsense")
             raise Nonsense(f"{self._transport.name}: {origins.place(response.url)} encoded what was wanted as it is")
         return response
@@ -82,11 +98,27 @@ class Endpoint:
             return await self._access.renewed(question.repository, proof)
         return None
 
-    async def _travel(self, question: Question, proof: Proof | None) -> _Arrived:
-        """Where the redirects end. An answer that is no good is closed; its status and headers remain."""
+    async def _admitted(self, question: Question, arrived: _Arrived) -> _Arrived:
+        """What a registry, to which this one redirects its API, answers to a token that it gives to everybody."""
+        url, status = arrived.response.url, arrived.response.status
+        if arrived.at_home or status != 401:
+            return arrived
+        challenges = arrived.response.values("WWW-Authenticate")
+        proof = await self._access.elsewhere(url, challenges, redirects.repository(url) or question.repository)
+        if proof is None:
+            return arrived
+        return replace(await self._travel(question, url, proof), at_home=False)
+
+    def _canonical(self, question: Question) -> URL:
         path = f"{self.url.raw_path.rstrip('/')}/v2/{question.repository}/{question.path}"
-        url = self.url.with_path(path, encoded=True).with_query(question.query or None)
-        at_home = True
+        return self.url.with_path(path, encoded=True).with_query(question.query or None)
+
+    async def _travel(self, question: Question, start: URL, proof: Proof | None) -> _Arrived:
+        """Where the redirects from `start` end; `proof` is for its origin alone.
+
+        An answer that is no good is closed; its status and headers remain.
+        """
+        url, at_home = start, True
         for _ in range(self._hops + 1):
             headers = dict(question.headers)
             if proof is not None and at_home:
@@ -97,7 +129,7 @@ class Endpoint:
             if response.status not in redirects.STATUSES:
                 return _Arrived(response, at_home)
             url = redirects.follow(self._transport.name, url, response.value("Location"))
-            at_home = at_home and origins.same(url, self.url)
+            at_home = at_home and origins.same(url, start)
         raise Nonsense(f"{self._transport.name}: {origins.place(self.url)} redirects more than {self._hops} times")
 
     def _error(self, question: Question, arrived: _Arrived) -> UpstreamError:
@@ -107,7 +139,7 @@ class Endpoint:
             # Our credential was not shown there, so it is not what was refused.
             return Nonsense(
                 f"{self._transport.name}: {place}, where a redirect led, answered {response.status} to a request "
-                "that carries no credential"
+                "that carries no credential of ours"
             )
         failed = Failed(self._transport.name, place, response.status, response.value("Retry-After"))
         return by_status(failed, question.missing)

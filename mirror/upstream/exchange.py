@@ -24,7 +24,8 @@ _DISCARD = 8 * 1024  # of an answer that nobody wants, so that its connection ca
 _DISCARD_WAIT = 1.0  # seconds
 _digits = re.compile(r"[0-9]{1,19}", re.ASCII).fullmatch
 
-BROKEN = (aiohttp.ClientError, HttpProcessingError, OSError, TimeoutError)  # whatever the HTTP client raises
+# Whatever the HTTP client raises; UnicodeError is what the resolver says of names that DNS has no form for.
+BROKEN = (aiohttp.ClientError, HttpProcessingError, OSError, TimeoutError, UnicodeError)
 
 
 @dataclass(frozen=True, slots=True)

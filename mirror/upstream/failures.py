@@ -61,29 +61,31 @@ def by_status(failed: Failed, missing: Code, now: datetime | None = None) -> Ups
     return Nonsense(f"{said}, which is no answer to what was asked")
 
 
-def by_exception(upstream: str, at: str, error: Exception) -> UpstreamError:
-    """The error for a request that got no answer, as the HTTP client raised it."""
+def by_exception(upstream: str, at: str, error: Exception, proxy: str | None = None) -> UpstreamError:
+    """The error for a request that got no answer, as the HTTP client raised it. `proxy` is the host it went by."""
     place = f"{upstream}: {at}"
     match error:
         case TimeoutError():
             return Unreachable(f"{place} did not answer in time", code=Code.TIMEOUT)
+        case aiohttp.ClientConnectorDNSError() if error.host == proxy:
+            return Unreachable(f"{upstream}: the configured proxy cannot be found: its name does not resolve")
         case aiohttp.ClientConnectorDNSError():
             return Unreachable(f"{place} cannot be found: its name does not resolve")
         case aiohttp.ClientConnectorCertificateError():
             return Unreachable(f"{place} shows a certificate that is not trusted{_why(error.certificate_error)}")
         case aiohttp.ClientConnectorSSLError():
             return Unreachable(f"{place} does not complete the TLS handshake")
-        case aiohttp.ClientConnectorError(os_error=AddressForbidden()):
+        case aiohttp.ClientConnectorError() if _forbidden(error.os_error):
             return forbidden_address(upstream, at)
         case aiohttp.ClientProxyConnectionError():
             return Unreachable(f"{upstream}: the configured proxy cannot be reached{_reason(error.os_error)}")
         case aiohttp.ClientConnectorError():
             return Unreachable(f"{place} cannot be reached{_reason(error.os_error)}")
         case aiohttp.ClientHttpProxyError():
-            return Unreachable(f"{upstream}: the configured proxy answered {error.status} for {at}")
+            return refused_by_proxy(upstream, at, error.status)
         case aiohttp.ClientResponseError():
             return Nonsense(f"{place} does not speak HTTP as it should")
-        case aiohttp.InvalidURL():
+        case aiohttp.InvalidURL() | UnicodeError():
             return Nonsense(f"{upstream}: an answer named an address that cannot be dialled")
         case aiohttp.ServerDisconnectedError():
             return Unreachable(f"{place} closed the connection without an answer")
@@ -100,6 +102,11 @@ def forbidden_address(upstream: str, at: str) -> UpstreamError:
     )
 
 
+def refused_by_proxy(upstream: str, at: str, status: int) -> UpstreamError:
+    """The error for an answer that is the proxy's own: 407 to any request, others to one for a tunnel."""
+    return Unreachable(f"{upstream}: the configured proxy answered {status} for {at}")
+
+
 def wait_of(header: str | None, now: datetime | None = None) -> int:
     """Seconds that a `Retry-After` asks for, as a number or as a date, within 1 and 3600; 60 if it cannot be read."""
     shortest, longest = _RETRY_AFTER
@@ -113,6 +120,11 @@ def wait_of(header: str | None, now: datetime | None = None) -> int:
     except (ValueError, OverflowError):
         return _RETRY_UNKNOWN
     return min(max(int(distance.total_seconds()), shortest), longest)
+
+
+def _forbidden(error: OSError) -> bool:
+    """Whether one of the addresses was forbidden; of several failures aiohttp keeps but the words."""
+    return isinstance(error, AddressForbidden) or AddressForbidden.WORDS in str(error)
 
 
 def _reason(error: OSError | None) -> str:

@@ -11,7 +11,9 @@ from yarl import URL
 
 _LENGTH = 8192
 _printable = re.compile(r"[\x21-\x7e]+", re.ASCII).fullmatch
-_host = re.compile(r"[a-z0-9_](?:[a-z0-9._-]{0,252})|[0-9a-f:.]{2,45}", re.ASCII | re.IGNORECASE).fullmatch
+_LABEL = "[a-z0-9_][a-z0-9_-]{0,62}"  # RFC 1035, section 2.3.4; the underscore is none of its, but is met
+_NAME = rf"(?=.{{1,254}}\Z){_LABEL}(?:\.{_LABEL})*\.?"
+_host = re.compile(rf"{_NAME}|(?=.*:)[0-9a-f:.]{{2,45}}", re.ASCII | re.IGNORECASE).fullmatch
 
 
 def read(text: str, base: URL | None = None) -> URL:
@@ -27,7 +29,7 @@ def read(text: str, base: URL | None = None) -> URL:
         if base is not None and not url.scheme:
             url = base.join(url)
         port = url.port  # which yarl reads only when it is asked for
-    except ValueError:
+    except (ValueError, IndexError):  # IndexError: yarl 1.25 on `https://[::1]@/`
         raise ValueError("is not a URL") from None
     if url.scheme not in ("http", "https"):
         raise ValueError("is neither http nor https")

@@ -6,12 +6,17 @@ another scheme, or round in circles is not followed; that credentials stay home 
 
 from __future__ import annotations
 
+import re
+
 from yarl import URL
 
-from mirror.errors import Nonsense
+from mirror.errors import Malformed, Nonsense
+from mirror.oci.reference import parse_repository
 from mirror.upstream import origins
 
 STATUSES = frozenset({301, 302, 303, 307, 308})
+
+_api = re.compile(r"/v2/(.+)/(?:manifests|blobs|tags)/[^/]+", re.ASCII).fullmatch
 
 
 def follow(name: str, current: URL, location: str | None) -> URL:
@@ -26,3 +31,12 @@ def follow(name: str, current: URL, location: str | None) -> URL:
     if current.scheme == "https" and target.scheme != "https":
         raise Nonsense(f"{sender} from https to http, which is not followed")
     return target
+
+
+def repository(url: URL) -> str | None:
+    """The repository that the URL of a registry's API is about, which may have another name there; else None."""
+    found = _api(url.raw_path)
+    try:
+        return None if found is None else parse_repository(found[1])
+    except Malformed:
+        return None

@@ -26,17 +26,17 @@ def base_urls(name: str, upstream: Upstream) -> tuple[URL, ...]:
 
 
 class Selection(Generic[Endpoint]):
-    """`endpoints` in the order of the operator's preference; `clock` is monotonic, in seconds."""
+    """`endpoints` (`preferred`, later) in the order of the operator's preference; `clock` is monotonic, in seconds."""
 
     def __init__(self, endpoints: Sequence[Endpoint], clock: Callable[[], float] = time.monotonic) -> None:
-        self._endpoints = tuple(endpoints)
+        self.preferred = tuple(endpoints)
         self._clock = clock
         self._demoted_until: dict[Endpoint, float] = {}
 
     def order(self) -> tuple[Endpoint, ...]:
         """All of them, those that failed lately last; among equals in the order of preference."""
         now = self._clock()
-        return tuple(sorted(self._endpoints, key=lambda endpoint: self._demoted_until.get(endpoint, now) > now))
+        return tuple(sorted(self.preferred, key=lambda endpoint: self._demoted_until.get(endpoint, now) > now))
 
     def failed(self, endpoint: Endpoint) -> None:
         """This one goes behind the others for ten seconds."""

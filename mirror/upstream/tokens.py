@@ -16,8 +16,9 @@ import orjson
 from yarl import URL
 
 from mirror.config.settings import Limits
-from mirror.errors import Code, Denied, Nonsense, Throttled, Unreachable
+from mirror.errors import Code, Denied, Nonsense, Unreachable, UpstreamError
 from mirror.flights import Flights
+from mirror.tasks import end, spawn
 from mirror.upstream import origins
 from mirror.upstream.credentials import Login
 from mirror.upstream.exchange import Request
@@ -28,6 +29,7 @@ from mirror.upstream.transport import Transport
 _LIFETIME = 60.0  # seconds, when the answer does not say; so the specification
 _SHORTEST, _LONGEST = 10.0, 3600.0
 _FRESH = 0.8  # the part of its life after which a token is renewed
+_PAUSE = 5.0  # seconds between two tries to renew a token that is still good
 _KEPT = 1024  # there is one for each repository
 _printable = re.compile(r"[\x21-\x7e]+", re.ASCII).fullmatch
 
@@ -85,32 +87,61 @@ class Tokens:
         self._clock = clock
         self._held: dict[Grant, Token] = {}
         self._flights: Flights[Grant, Token] = Flights("token")
+        self._renewals: dict[Grant, asyncio.Task[None]] = {}
+        self._tried: dict[Grant, float] = {}  # when renewing a token that is held was begun last
 
     async def aclose(self) -> None:
+        await end(*self._renewals.values())
         await self._flights.aclose()
 
     async def get(self, grant: Grant) -> Token:
-        """A token for `grant`, from memory while it is fresh.
+        """A token for `grant`, from memory while it is good; late in its life it is renewed meanwhile.
 
         Raises Denied when its login was refused, now or within the last half minute; Nonsense; what the transport
-        raises, unless the token in memory is still good. May be cancelled: the request goes on for others.
+        raises. May be cancelled: the request goes on for others.
         """
-        held = self._held.get(grant)
-        if held is not None and held.fresh(self._clock()):
+        held, now = self._held.get(grant), self._clock()
+        if held is not None and held.valid(now):
+            if not held.fresh(now):
+                self._renew(grant, held)
             return held
-        if grant in self._refusals or (grant.login, grant.realm) in self._refusals:
-            raise Denied(f"{self._transport.name}: {origins.place(grant.realm)} has just refused our login")
-        try:
-            return await self._flights.join(grant, lambda: self._fetch(grant))
-        except (Unreachable, Throttled):
-            if held is not None and held.valid(self._clock()):
-                return held
-            raise
+        self._refuse(grant)
+        return await self._flights.join(grant, lambda: self._fetch(grant))
+
+    def holds(self, grant: Grant, token: Token) -> bool:
+        """Whether this is the token that is held for `grant`, so that nobody has replaced it."""
+        return self._held.get(grant) is token
 
     def drop(self, grant: Grant, token: Token) -> None:
         """This token was refused: forget it, unless there is a newer one in its place already."""
-        if self._held.get(grant) is token:
-            del self._held[grant]
+        if self.holds(grant, token):
+            self._forget(grant)
+
+    def _refuse(self, grant: Grant) -> None:
+        if grant in self._refusals or (grant.login, grant.realm) in self._refusals:
+            raise Denied(f"{self._transport.name}: {origins.place(grant.realm)} has just refused our login")
+
+    def _renew(self, grant: Grant, held: Token) -> None:
+        """Nobody waits for it, so a realm that is slow or broken costs nothing while the token is good."""
+        now = self._clock()
+        if grant in self._renewals or now < self._tried.get(grant, now - _PAUSE) + _PAUSE:
+            return
+        self._tried[grant] = now
+        task = self._renewals[grant] = spawn(self._renewed(grant, held), "token-renewal")
+        task.add_done_callback(lambda _: self._renewals.pop(grant))
+
+    async def _renewed(self, grant: Grant, held: Token) -> None:
+        try:
+            self._refuse(grant)
+            await self._flights.join(grant, lambda: self._fetch(grant))
+        except Denied:
+            self.drop(grant, held)  # who may not have another one is not to go on with this one
+        except UpstreamError:
+            pass  # the token is good for a while; once it is not, whoever needs one hears of it
+
+    def _forget(self, grant: Grant) -> None:
+        del self._held[grant]
+        self._tried.pop(grant, None)
 
     async def _fetch(self, grant: Grant) -> Token:
         began = self._clock()
@@ -125,8 +156,9 @@ class Tokens:
         except ValueError as error:
             raise Nonsense(f"{name}: the token answer of {place} {error}") from None
         while len(self._held) >= _KEPT:
-            del self._held[next(iter(self._held))]
+            self._forget(next(iter(self._held)))
         self._held[grant] = token
+        self._tried.pop(grant, None)
         return token
 
     async def _ask(self, grant: Grant) -> bytes:

@@ -99,11 +99,15 @@ class Transport:
                     trace_request_ctx=deadline,
                 )
         except BROKEN as error:
-            raise report.failed(failures.by_exception(self.name, report.place, error)) from None
+            proxy = None if self._proxy is None else self._proxy.host
+            raise report.failed(failures.by_exception(self.name, report.place, error, proxy)) from None
         except asyncio.CancelledError:
             report.end("cancelled")
             raise
         report.status = raw.status
+        if raw.status == 407 and self._proxy is not None and request.url.scheme == "http":
+            raw.close()
+            raise report.failed(failures.refused_by_proxy(self.name, report.place, raw.status))
         return Response(raw, report, self._limits.read_timeout)
 
     def _trusts(self, url: URL) -> bool:

@@ -1,4 +1,4 @@
-"""The registry over TLS: the same answers, the same patience; and who speaks the wrong protocol is sent away quietly."""
+"""The registry over TLS: the same answers, the same patience; who speaks the wrong protocol is sent away quietly."""
 
 from __future__ import annotations
 

@@ -43,13 +43,13 @@ class Answers:
 
     def __init__(self, answer: Answer) -> None:
         self._answer = answer
-        self.rejected: list[Code] = []
+        self.rejected: list[tuple[web.BaseRequest, Code]] = []
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         return await self._answer(request)
 
     def reject(self, request: web.BaseRequest, code: Code) -> web.StreamResponse:
-        self.rejected.append(code)
+        self.rejected.append((request, code))
         response = error_response(Exchange(request, "rejected"), MirrorError(code=code))
         response.force_close()
         return response

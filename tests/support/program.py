@@ -72,6 +72,11 @@ class Program:
         return self._daemon
 
     @property
+    def address(self) -> tuple[str, int]:
+        """Where the registry is served."""
+        return self._address("at")
+
+    @property
     def log(self) -> list[dict[str, Any]]:
         """What it has logged since its start, line by line."""
         whole = self._log.read_bytes().rpartition(b"\n")[0]

@@ -6,6 +6,7 @@ import contextlib
 import select
 import socket
 import ssl
+import struct
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -71,6 +72,11 @@ class RawClient:
     def close(self) -> None:
         self.socket.close()
 
+    def reset(self) -> None:
+        """End the connection without a word."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close()
+
     def send(self, *pieces: bytes) -> None:
         """Each piece in a packet of its own, as far as the system lets it."""
         for piece in pieces:
@@ -97,6 +103,10 @@ class RawClient:
         if answer.get("Transfer-Encoding") == "chunked":
             return Answer(version, answer.status, headers, self._chunks())
         return Answer(version, answer.status, headers, self._exactly(int(answer["Content-Length"])))
+
+    def take(self, length: int) -> bytes:
+        """So many bytes. Raises Cut."""
+        return self._exactly(length)
 
     def rest(self) -> bytes:
         """Everything up to the end of the connection, however that comes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,8 +14,8 @@ from mirror.config.validation import laid_over, password_variables, problems_of,
 
 
 def told(values: dict[str, Any]) -> dict[str, str]:
-    settings, problems = validate(values)
-    assert settings is None
+    _, problems = validate(values)
+    assert problems
     return {dotted(problem.place): problem.message for problem in problems}
 
 
@@ -59,6 +60,16 @@ def test_mistakes_behind_other_mistakes_are_told_too() -> None:
         "default_upstream",
         "upstreams.b.example.hosts",
     }
+
+
+def test_what_is_right_by_itself_is_still_there_to_be_looked_at() -> None:
+    settings, problems = validate({"log": {"level": 5, "format": "json"}, "storage": {"root": "/c"}})
+    assert (len(problems), settings and settings.log.format, settings and settings.storage.root) == (
+        1,
+        "json",
+        Path("/c"),
+    )
+    assert validate({"builtin_upstreams": "x", "default_upstream": "a.b", "upstreams": {"nodot": {}}})[1] != []
 
 
 def test_a_mistake_has_no_echo() -> None:

@@ -6,14 +6,17 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from mirror.log.stream import PIPE_BUF, LogStream
+from mirror.log.descriptors import when_writable
+from mirror.log.stream import PIPE_BUF, LogStream, stream_to
 
 LINE = b"x" * 63 + b"\n"
+PAGE = LINE * (PIPE_BUF // len(LINE))  # takes a whole slot of a pipe
 
 
 @pytest.fixture
@@ -104,6 +107,59 @@ def test_a_stream_that_is_gone_loses_lines_without_an_error(pipe: tuple[int, int
     assert stream.write(b"one\ntwo\n") == 2
     os.close(writer)
     assert stream.write(b"three\n") == 1
+
+
+def together(*calls: Callable[[], int]) -> list[int]:
+    """What the calls return, each in a thread of its own, or less of it when one does not come back."""
+    results: list[int] = []
+    threads = [threading.Thread(target=lambda call=call: results.append(call()), daemon=True) for call in calls]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=10)
+    return sorted(results)
+
+
+def test_two_threads_that_want_the_last_room_of_a_pipe_both_come_back(pipe: tuple[int, int]) -> None:
+    reader, writer = pipe
+    shared = LogStream(writer, when_writable)
+    fill(shared)
+    for _ in range(20):
+        # Each has its own stream, as another process would, or both have one that can only look before it writes.
+        pair = [LogStream(writer), LogStream(writer)]
+        freed = together(*(partial(one.write, PAGE, 0.05) for one in pair), lambda: len(os.read(reader, PIPE_BUF)))
+        assert freed == [0, len(PAGE) // len(LINE), PIPE_BUF]
+        shared = LogStream(writer, when_writable)
+        freed = together(*[partial(shared.write, PAGE, 0.05)] * 2, lambda: len(os.read(reader, PIPE_BUF)))
+        assert freed == [0, len(PAGE) // len(LINE), PIPE_BUF]
+
+
+def test_threads_do_not_tear_each_others_lines(pipe: tuple[int, int]) -> None:
+    reader, writer = pipe
+    stream = LogStream(writer)
+    lines = [letter * (3 * PIPE_BUF) + b"\n" for letter in (b"a", b"b")]
+
+    def read_all() -> int:
+        with os.fdopen(os.dup(reader), "rb") as file:
+            return sum(file.readline() in lines for _ in range(40))
+
+    assert together(*(partial(stream.write_patiently, line * 20) for line in lines), read_all) == [0, 0, 40]
+
+
+def test_a_terminal_that_is_held_up_holds_up_nobody() -> None:
+    ours, theirs = os.openpty()
+    try:
+        stream = LogStream(theirs)
+        assert together(partial(stream.write, LINE * 4096), partial(stream.write, LINE * 4096))[0] > 0
+        assert os.get_blocking(theirs)
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+def test_there_is_one_stream_to_a_descriptor() -> None:
+    assert stream_to(2) is stream_to(2)
+    assert stream_to(2) is not stream_to(1)
 
 
 def test_a_descriptor_made_non_blocking_by_somebody_is_no_error() -> None:

@@ -2,68 +2,116 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_network
+import asyncio
+from collections.abc import Sequence
 
 import pytest
-from aiohttp.test_utils import make_mocked_request
-from aiohttp.web import BaseRequest
+from aiohttp import web
 
+from mirror.config.addresses import parse_network
 from mirror.log.access import AccessRecord
-from mirror.metrics import Tally
+from mirror.metrics import Metrics
 from mirror.outcome import Outcome
 from mirror.server.access import Access, Clients, RequestIds
-from mirror.server.exchange import Exchange
+from tests.support.answering import exchange_of, served
 
-PROXIES = [ip_network("10.0.0.0/8"), ip_network("::1/128")]
+LOOPBACK, PRIVATE, SIX = (parse_network(text) for text in ("127.0.0.0/8", "10.0.0.0/8", "fd00::/8"))
 
 
-def request(peer: str = "10.0.0.1", *forwarded: str) -> BaseRequest:
-    made = make_mocked_request("GET", "/v2/x/manifests/a?ns=docker.io", headers={"User-Agent": "tester"})
-    headers = made.headers.copy()
-    for line in forwarded:
-        headers.add("X-Forwarded-For", line)
-    return made.clone(headers=headers, remote=peer)
+def test_request_ids_are_short_and_differ() -> None:
+    ids = RequestIds()
+    some = [ids.next() for _ in range(1000)]
+    assert len(set(some)) == len(some)
+    assert max(map(len, some)) <= 16
+
+
+def test_the_ids_of_two_processes_differ() -> None:
+    assert RequestIds().next() != RequestIds().next()
 
 
 @pytest.mark.parametrize(
-    ("peer", "forwarded", "client"),
+    ("trusted", "forwarded", "expected"),
     [
-        ("192.0.2.1", ["198.51.100.7"], "192.0.2.1"),  # nobody whom we trust says so
-        ("10.0.0.1", [], "10.0.0.1"),
-        ("10.0.0.1", ["198.51.100.7"], "198.51.100.7"),
-        ("10.0.0.1", ["1.1.1.1, 198.51.100.7, 10.2.3.4"], "198.51.100.7"),  # the client may have written 1.1.1.1
-        ("10.0.0.1", ["198.51.100.7", "10.2.3.4"], "198.51.100.7"),
-        ("10.0.0.1", ["10.9.9.9"], "10.9.9.9"),
-        ("10.0.0.1", ["unknown"], "10.0.0.1"),
-        ("10.0.0.1", ["<script>, 10.2.3.4"], "10.2.3.4"),
-        ("::1", ["2001:db8::1"], "2001:db8::1"),
-        ("10.0.0.1", [", ".join(["10.2.3.4"] * 40) + ", 10.0.0.3"], "10.2.3.4"),
+        # Nobody is trusted, or not the one who says it.
+        ([], ["192.0.2.1"], "127.0.0.1"),
+        ([PRIVATE], ["192.0.2.1"], "127.0.0.1"),
+        # The nearest that is no proxy of ours; what is said beyond it is anybody's.
+        ([LOOPBACK], ["192.0.2.1"], "192.0.2.1"),
+        ([LOOPBACK], ["198.51.100.9, 192.0.2.1"], "192.0.2.1"),
+        ([LOOPBACK, PRIVATE], ["198.51.100.9, 192.0.2.1, 10.1.2.3"], "192.0.2.1"),
+        ([LOOPBACK, PRIVATE], ["198.51.100.9", "192.0.2.1", "10.1.2.3,10.1.2.4"], "192.0.2.1"),
+        ([LOOPBACK, PRIVATE], ["10.1.2.3"], "10.1.2.3"),
+        ([LOOPBACK, SIX], ["2001:db8::1, fd00::7"], "2001:db8::1"),
+        ([LOOPBACK], [" 2001:DB8:0:0::1 "], "2001:db8::1"),
+        # What is no address ends it.
+        ([LOOPBACK], [], "127.0.0.1"),
+        ([LOOPBACK], [""], "127.0.0.1"),
+        ([LOOPBACK], ["unknown"], "127.0.0.1"),
+        ([LOOPBACK], ["192.0.2.1:1234"], "127.0.0.1"),
+        ([LOOPBACK], ["192.0.2.1, unknown"], "127.0.0.1"),
+        ([LOOPBACK, PRIVATE], ["unknown, 10.1.2.3"], "10.1.2.3"),
+        ([LOOPBACK], ["1.2.3.4\x7f"], "127.0.0.1"),
+        ([LOOPBACK], ["fe80::1%\xe9'\"<x>"], "fe80::1"),
+        # Looked at is a bounded number.
+        ([LOOPBACK, PRIVATE], [", ".join(["192.0.2.1", *["10.0.0.1"] * 5000])[-8000:]], "10.0.0.1"),
     ],
 )
-def test_a_header_is_believed_from_trusted_proxies_only(peer: str, forwarded: list[str], client: str) -> None:
-    assert Clients(PROXIES).address(request(peer, *forwarded)) == client
+async def test_a_client_is_who_a_trusted_proxy_says_it_is(
+    trusted: Sequence[object], forwarded: Sequence[str], expected: str
+) -> None:
+    clients = Clients([parse_network(network) for network in trusted])
+
+    async def address(request: web.BaseRequest) -> web.StreamResponse:
+        return web.Response(text=clients.address(request))
+
+    async with served(address) as server:
+        with await server.client() as client:
+            lines = [f"X-Forwarded-For: {value}" for value in forwarded if "\x7f" not in value]
+            answer = await asyncio.to_thread(client.ask, "GET", "/", *lines)
+            assert answer.body.decode() == expected
 
 
-def test_without_trusted_proxies_the_peer_is_the_client() -> None:
-    assert Clients(()).address(request("10.0.0.1", "198.51.100.7")) == "10.0.0.1"
+async def test_what_could_not_be_parsed_comes_from_the_peer() -> None:
+    async def answer(_: web.BaseRequest) -> web.StreamResponse:
+        return web.Response()
+
+    async with served(answer) as server:
+        with await server.client() as client:
+            client.send(b"\x16\x03\x01")
+            await asyncio.to_thread(client.answer)
+        ((rejected, _),) = server.answers.rejected
+        assert Clients([LOOPBACK]).address(rejected) == "127.0.0.1"
 
 
-def test_request_ids_differ_between_requests_and_processes() -> None:
-    one, other = RequestIds(), RequestIds()
-    assert len({one.next(), one.next(), other.next(), other.next()}) == 4
+async def test_an_answer_is_counted_and_noted() -> None:
+    metrics, notes = Metrics("1"), list[AccessRecord]()
+    exchange = exchange_of("GET", "/v2/a/blobs/b?ns=secret", "User-Agent: docker/28")
+    exchange.kind, exchange.upstream, exchange.outcome = "blob", "docker.io", Outcome.HIT
+    exchange.repository, exchange.reference, exchange.sent = "library/a", "sha256:0", 1234
+    Access(metrics.requests, notes.append, Clients([])).answered(exchange, 206, 0.25)
+    (record,) = notes
+    assert record._replace(time=0.0) == AccessRecord(
+        time=0.0,
+        request_id="id-1",
+        client="-",
+        method="GET",
+        path="/v2/a/blobs/b",
+        status=206,
+        outcome=Outcome.HIT,
+        upstream="docker.io",
+        kind="blob",
+        repository="library/a",
+        reference="sha256:0",
+        bytes=1234,
+        seconds=0.25,
+        reason=None,
+        user_agent="docker/28",
+    )
+    assert b'mirror_requests_total{kind="blob",result="hit",upstream="docker.io"} 1.0' in metrics.render()
+    assert b'mirror_served_bytes_total{kind="blob",result="hit",upstream="docker.io"} 1234.0' in metrics.render()
 
 
-def test_an_answer_is_counted_and_noted_without_its_query() -> None:
-    tally, notes = Tally(), list[AccessRecord]()
-    exchange = Exchange(request(), "id-1", "manifest", None, "docker.io", "library/x", "a", Outcome.HIT, "why", 7)
-    Access(tally, notes.append, Clients(())).answered(exchange, 200, 0.5)
-    note = notes[0]
-    assert (note.path, note.status, note.outcome, note.bytes, note.seconds) == ("/v2/x/manifests/a", 200, "hit", 7, 0.5)
-    assert (note.client, note.user_agent, note.reason) == ("10.0.0.1", "tester", "why")
-    assert [sample.value for family in tally.collect() for sample in family.samples] == [1, 7]
-
-
-def test_an_answer_is_counted_where_nothing_is_logged() -> None:
-    tally = Tally()
-    Access(tally, None, Clients(())).answered(Exchange(request(), "id-1"), 200, 0.5)
-    assert next(iter(tally.collect())).samples[0].value == 1
+async def test_without_a_log_it_is_counted_all_the_same() -> None:
+    metrics = Metrics("1")
+    Access(metrics.requests, None, Clients([])).answered(exchange_of(), 200, 0.0)
+    assert b'mirror_requests_total{kind="other",result="bypass",upstream=""} 1.0' in metrics.render()

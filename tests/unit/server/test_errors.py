@@ -1,47 +1,61 @@
-"""Errors as clients hear them: the specification's JSON, and the headers that belong to a status."""
+"""How a client hears of an error."""
 
 from __future__ import annotations
 
 import json
 
 import pytest
-from aiohttp.test_utils import make_mocked_request
 
-from mirror.errors import Absent, Code, Denied, Malformed, MirrorError, Refused, Throttled, Unreachable
+from mirror.errors import Absent, Code, DigestMismatch, Malformed, MirrorError, Refused, Throttled, Unreachable
 from mirror.outcome import Outcome
 from mirror.server.errors import error_body, error_response, outcome_of
-from mirror.server.exchange import Exchange
+from tests.support.answering import exchange_of
 
 
-def exchange(method: str = "GET") -> Exchange:
-    return Exchange(make_mocked_request(method, "/v2/"), "id-1")
-
-
-@pytest.mark.parametrize("code", Code, ids=lambda code: code.name)
-def test_every_code_has_a_body_of_the_specifications_form(code: Code) -> None:
-    errors = json.loads(error_body(code))["errors"]
-    assert errors == [{"code": code.name, "message": code.message, "detail": None}]
-
-
-@pytest.mark.parametrize("code", Code, ids=lambda code: code.name)
-def test_every_code_has_the_headers_of_its_status(code: Code) -> None:
-    response = error_response(exchange(), MirrorError(code=code))
+@pytest.mark.parametrize("code", Code)
+async def test_every_code_is_answered_as_the_specification_says(code: Code) -> None:
+    exchange = exchange_of()
+    response = error_response(exchange, MirrorError(code=code))
     assert response.status == code.status
     assert response.headers["Content-Type"] == "application/json"
-    assert response.headers["X-Request-ID"] == "id-1"
-    assert response.headers.get("Allow") == ("GET, HEAD" if code.status == 405 else None)
-    assert ("Retry-After" in response.headers) is (code.status == 503)
+    assert isinstance(response.body, bytes)
+    assert json.loads(response.body) == {"errors": [{"code": code.name, "message": code.message, "detail": None}]}
+    assert exchange.sent == len(response.body)
+    assert exchange.reason == code.message
 
 
-def test_a_client_is_told_to_wait_as_long_as_the_upstream_has_said() -> None:
-    assert error_response(exchange(), Throttled(retry_after=77)).headers["Retry-After"] == "77"
+@pytest.mark.parametrize("code", Code)
+async def test_what_goes_with_a_status_goes_with_no_other(code: Code) -> None:
+    headers = error_response(exchange_of(), MirrorError(code=code)).headers
+    assert headers.get("Allow") == ("GET, HEAD" if code.status == 405 else None)
+    assert headers.get("Retry-After") == ("5" if code.status == 503 else None)
+    assert "WWW-Authenticate" not in headers
 
 
-def test_what_went_wrong_is_noted_for_the_log() -> None:
-    noted = exchange()
-    response = error_response(noted, Unreachable("quay.io: connection refused"))
-    assert noted.reason == "quay.io: connection refused"
-    assert (noted.outcome, noted.sent) == (Outcome.ERROR, response.content_length)
+async def test_an_error_may_say_when_to_come_back() -> None:
+    assert error_response(exchange_of(), Throttled("slower", retry_after=17)).headers["Retry-After"] == "17"
+
+
+async def test_an_error_has_its_own_words() -> None:
+    response = error_response(exchange_of(), Unreachable("registry.test does not answer"))
+    assert isinstance(response.body, bytes)
+    assert json.loads(response.body)["errors"][0]["message"] == "registry.test does not answer"
+
+
+async def test_a_head_gets_the_length_alone() -> None:
+    exchange = exchange_of("HEAD")
+    error_response(exchange, Absent())
+    assert exchange.sent == 0
+
+
+async def test_the_namespace_is_echoed_on_errors_too() -> None:
+    exchange = exchange_of()
+    exchange.namespace = "registry.test"
+    assert error_response(exchange, Absent()).headers["OCI-Namespace"] == "registry.test"
+
+
+def test_a_body_without_words_has_those_of_its_code() -> None:
+    assert json.loads(error_body(Code.BUSY))["errors"][0]["message"] == Code.BUSY.message
 
 
 @pytest.mark.parametrize(
@@ -49,14 +63,16 @@ def test_what_went_wrong_is_noted_for_the_log() -> None:
     [
         (Absent(), Outcome.ABSENT),
         (Refused(code=Code.NAME_UNKNOWN), Outcome.ABSENT),
-        (Denied(), Outcome.DENIED),
+        (Refused(), Outcome.DENIED),
+        (Malformed("a digest"), Outcome.DENIED),
+        (Malformed("a range", code=Code.RANGE_INVALID), Outcome.DENIED),
         (Refused(code=Code.UNSUPPORTED), Outcome.DENIED),
-        (Malformed("no"), Outcome.DENIED),
-        (Throttled(), Outcome.ERROR),
+        (Refused(code=Code.BUSY), Outcome.ERROR),
         (Unreachable(), Outcome.ERROR),
+        (Throttled(), Outcome.ERROR),
+        (DigestMismatch(), Outcome.ERROR),
         (MirrorError(), Outcome.ERROR),
     ],
-    ids=repr,
 )
-def test_an_error_has_its_word(error: MirrorError, outcome: Outcome) -> None:
+def test_an_error_has_its_outcome(error: MirrorError, outcome: Outcome) -> None:
     assert outcome_of(error) is outcome

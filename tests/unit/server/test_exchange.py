@@ -1,37 +1,46 @@
-"""An exchange: what the log says was sent, and how long an answer lasts."""
+"""One request on its way: how long its answer may be said again, and how much of it goes out."""
 
 from __future__ import annotations
 
 import pytest
-from aiohttp.test_utils import make_mocked_request
 
-from mirror.outcome import Outcome
-from mirror.server.exchange import Exchange, Lasting
+from mirror.server.exchange import Lasting
+from tests.support.answering import exchange_of
 
-
-@pytest.mark.parametrize(("method", "sent"), [("GET", 12), ("HEAD", 0)])
-def test_a_head_sends_no_body(method: str, sent: int) -> None:
-    exchange = Exchange(make_mocked_request(method, "/v2/"), "id-1")
-    exchange.sends(12)
-    assert exchange.sent == sent
-
-
-def test_an_exchange_has_had_nothing_to_do_with_the_cache_until_it_has() -> None:
-    assert Exchange(make_mocked_request("GET", "/"), "id-1").outcome is Outcome.BYPASS
+NOW = 1000.0
+BY_TAG = Lasting("sha256:0", b"{}", "type", checked=NOW, until=NOW + 300)
 
 
 @pytest.mark.parametrize(
-    ("checked", "until", "now", "holds"),
-    [
-        (None, None, 0.0, True),  # content by digest
-        (10.0, None, 5.0, True),  # a tag that never moves, whatever the clock says
-        (10.0, 20.0, 10.0, True),
-        (10.0, 20.0, 19.9, True),
-        (10.0, 20.0, 20.0, False),
-        (10.0, 20.0, 9.0, False),  # the clock was set back
-    ],
+    ("seconds", "holds"),
+    [(0, True), (299.9, True), (300, False), (10_000, False), (-0.1, False), (-10_000, False)],
 )
-def test_an_answer_lasts_until_somebody_has_to_be_asked(
-    checked: float | None, until: float | None, now: float, holds: bool
-) -> None:
-    assert Lasting("sha256:aa", b"", None, checked, until).holds(now) is holds
+def test_an_answer_by_tag_holds_while_the_tag_is_fresh(seconds: float, holds: bool) -> None:
+    assert BY_TAG.holds(NOW + seconds) is holds
+
+
+@pytest.mark.parametrize("seconds", [-1e9, 0, 1e9])
+def test_an_answer_by_digest_holds_for_ever(seconds: float) -> None:
+    assert Lasting("sha256:0", b"{}").holds(NOW + seconds)
+
+
+@pytest.mark.parametrize("seconds", [-1e9, 0, 1e9])
+def test_a_tag_that_never_moves_is_answered_for_ever(seconds: float) -> None:
+    assert Lasting("sha256:0", b"{}", "type", checked=NOW, until=None).holds(NOW + seconds)
+
+
+async def test_the_body_of_a_get_goes_out() -> None:
+    exchange = exchange_of("GET")
+    exchange.sends(10)
+    assert exchange.sent == 10
+
+
+async def test_the_body_of_a_head_does_not() -> None:
+    exchange = exchange_of("HEAD")
+    exchange.sends(10)
+    assert exchange.sent == 0
+
+
+async def test_nothing_is_known_at_first() -> None:
+    exchange = exchange_of("GET", "/v2/")
+    assert (exchange.kind, exchange.upstream, exchange.outcome, exchange.lasting) == ("other", None, "bypass", None)

@@ -1,0 +1,230 @@
+"""Bytes from a file to a client: every one of them, in short turns, or a broken connection."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from mirror.errors import Interrupted, MirrorError, Unreachable
+from mirror.oci.byte_range import Span
+from mirror.server.exchange import Exchange
+from mirror.server.sending import TURN, Sending, Stalled, send, send_bytes
+from mirror.tasks import spawn
+from tests.support.answering import Served, served
+from tests.support.loops import LOOPS, run_on
+from tests.support.raw_client import Cut, RawClient, request
+from tests.support.readables import Growing
+from tests.support.surface import noise
+
+DATA = noise("sending", 3_000_000)
+WHOLE = Span(0, len(DATA))
+
+
+class Sender:
+    """Answers each request by sending from a readable, and keeps what became of it."""
+
+    def __init__(self, readable: Growing, span: Span | None = WHOLE, stall: float = 10) -> None:
+        self.sending = Sending(readable, span, stall)
+        self.over: asyncio.Future[BaseException | None] = asyncio.get_running_loop().create_future()
+        self.exchange: Exchange
+
+    async def __call__(self, asked: web.BaseRequest) -> web.StreamResponse:
+        span = self.sending.span
+        response = web.StreamResponse(headers={} if span is None else {"Content-Length": str(len(span))})
+        self.exchange = Exchange(asked, "id-1")
+        try:
+            await send(self.exchange, response, self.sending)
+        except (MirrorError, OSError, asyncio.CancelledError) as error:
+            self.over.set_result(error)
+            if asked.transport is not None:
+                asked.transport.abort()
+        else:
+            self.over.set_result(None)
+        return response
+
+    async def outcome(self) -> BaseException | None:
+        async with asyncio.timeout(10):
+            return await self.over
+
+
+@asynccontextmanager
+async def sending(sender: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]) -> AsyncIterator[RawClient]:
+    async with served(sender) as server:
+        with await asking(server) as client:
+            yield client
+
+
+async def asking(server: Served, window: int | None = None) -> RawClient:
+    client = await server.client(window)
+    client.send(request("GET", "/"))
+    return client
+
+
+async def body(client: RawClient) -> bytes:
+    return (await asyncio.to_thread(client.answer)).body
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize(
+    "span",
+    [WHOLE, Span(0, 1), Span(len(DATA) - 1, len(DATA)), Span(TURN - 1, 2 * TURN + 1), Span(5, 5), None],
+    ids=str,
+)
+def test_exactly_those_bytes_go_out(tmp_path: Path, loop: str, span: Span | None) -> None:
+    async def scenario() -> None:
+        with Growing.whole(tmp_path / "blob", DATA) as readable:
+            sender = Sender(readable, span)
+            async with sending(sender) as client:
+                expected = DATA if span is None else DATA[span.start : span.stop]
+                assert await body(client) == expected
+                assert await sender.outcome() is None
+                assert sender.exchange.sent == len(expected)
+
+    run_on(loop, scenario())
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("span", [WHOLE, None], ids=["length", "chunked"])
+def test_what_grows_is_followed(tmp_path: Path, loop: str, span: Span | None) -> None:
+    async def scenario() -> None:
+        with Growing(tmp_path / "blob", len(DATA)) as readable:
+            async with sending(Sender(readable, span)) as client:
+                for start in range(0, len(DATA), 700_000):
+                    readable.grow(DATA[start : start + 700_000])
+                    await asyncio.sleep(0)
+                readable.end()
+                assert await body(client) == DATA
+
+    run_on(loop, scenario())
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_the_first_bytes_do_not_wait_for_the_last(tmp_path: Path, loop: str) -> None:
+    async def scenario() -> None:
+        with Growing(tmp_path / "blob", len(DATA)) as readable:
+            async with sending(Sender(readable)) as client:
+                readable.grow(DATA[:1000])
+                said = b""
+                while not said.endswith(DATA[:1000]):
+                    said += await asyncio.to_thread(client.receive, 65536)
+                readable.grow(DATA[1000:])
+                readable.end()
+                assert await asyncio.to_thread(client.take, len(DATA) - 1000) == DATA[1000:]
+
+    run_on(loop, scenario())
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("span", [WHOLE, None], ids=["length", "chunked"])
+def test_a_failure_is_told_and_what_went_out_is_known(tmp_path: Path, loop: str, span: Span | None) -> None:
+    async def scenario() -> None:
+        with Growing(tmp_path / "blob", len(DATA)) as readable:
+            sender = Sender(readable, span)
+            async with sending(sender) as client:
+                readable.grow(DATA[:100_000])
+                readable.fail(Unreachable("gone"))
+                with pytest.raises((Cut, ConnectionResetError)):
+                    await body(client)
+                assert isinstance(await sender.outcome(), Unreachable)
+                assert sender.exchange.sent == 100_000
+
+    run_on(loop, scenario())
+
+
+@pytest.mark.parametrize("span", [WHOLE, None], ids=["length", "chunked"])
+async def test_a_file_that_has_shrunk_is_a_failure(tmp_path: Path, span: Span | None) -> None:
+    with Growing.whole(tmp_path / "blob", DATA) as readable:
+        os.truncate(tmp_path / "blob", 1_000_000)
+        sender = Sender(readable, span)
+        async with sending(sender) as client:
+            with pytest.raises((Cut, ConnectionResetError)):
+                await body(client)
+            assert isinstance(await sender.outcome(), Interrupted)
+            assert sender.exchange.sent <= 1_000_000
+
+
+async def test_a_content_that_ends_before_its_size_is_a_failure(tmp_path: Path) -> None:
+    with Growing(tmp_path / "blob", len(DATA)) as readable:
+        sender = Sender(readable)
+        async with sending(sender) as client:
+            readable.grow(DATA[:10])
+            readable.end()
+            with pytest.raises((Cut, ConnectionResetError)):
+                await body(client)
+            assert isinstance(await sender.outcome(), Interrupted)
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_client_that_leaves_ends_it_and_no_descriptor_is_left(tmp_path: Path, loop: str) -> None:
+    async def scenario() -> None:
+        with Growing.whole(tmp_path / "blob", DATA * 5) as readable:
+            sender = Sender(readable, Span(0, len(DATA) * 5))
+            async with served(sender) as server:
+                before = len(os.listdir("/proc/self/fd"))
+                client = await asking(server, window=4096)
+                await asyncio.to_thread(client.receive, 1)
+                client.reset()
+                assert isinstance(await sender.outcome(), (ConnectionError, asyncio.CancelledError))
+                await server.count(0)
+                assert len(os.listdir("/proc/self/fd")) == before
+
+    run_on(loop, scenario())
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_client_that_takes_nothing_has_stalled(tmp_path: Path, loop: str) -> None:
+    async def scenario() -> None:
+        with Growing.whole(tmp_path / "blob", DATA * 5) as readable:
+            sender = Sender(readable, Span(0, len(DATA) * 5), stall=0.1)
+            async with served(sender) as server:
+                with await asking(server, window=4096):
+                    assert isinstance(await sender.outcome(), Stalled)
+                    assert 0 < sender.exchange.sent < len(DATA) * 5
+
+    run_on(loop, scenario())
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_others_have_their_turn_in_between(tmp_path: Path, loop: str) -> None:
+    """However fast the client reads, no more than a turn goes out before everything else has run once."""
+
+    async def scenario() -> None:
+        with Growing.whole(tmp_path / "blob", DATA * 5) as readable:
+            sender = Sender(readable, Span(0, len(DATA) * 5))
+            async with sending(sender) as client:
+                reading = spawn(body(client), "reading")
+                largest = last = 0
+                while not reading.done():
+                    await asyncio.sleep(0)
+                    now = getattr(sender, "exchange", None)
+                    sent = 0 if now is None else now.sent
+                    largest, last = max(largest, sent - last), sent
+                assert len(await reading) == len(DATA) * 5
+                assert largest <= TURN
+
+    run_on(loop, scenario())
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("length", [0, 1, TURN, TURN + 1, len(DATA)])
+def test_bytes_in_memory_go_out_too(loop: str, length: int) -> None:
+    exchanges: list[Exchange] = []
+
+    async def answer(asked: web.BaseRequest) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Length": str(length)})
+        exchanges.append(Exchange(asked, "id-1"))
+        await send_bytes(exchanges[0], response, DATA[:length])
+        return response
+
+    async def scenario() -> None:
+        async with sending(answer) as client:
+            assert await body(client) == DATA[:length]
+        assert exchanges[0].sent == length
+
+    run_on(loop, scenario())
