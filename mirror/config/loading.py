@@ -30,6 +30,7 @@ MOST = 100_000  # nodes of a document, once its aliases are followed
 _INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,17})")
 _FLOAT = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,17})\.[0-9]{1,17}")
 _BOOLEAN = re.compile(r"true|True|TRUE|false|False|FALSE")
+_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")  # what PyYAML counts as the end of a line
 _NULL = re.compile(r"~|null|Null|NULL|")
 _TAG = "tag:yaml.org,2002:"
 
@@ -220,7 +221,7 @@ def _compose(text: str, file: Path) -> yaml.Node | None:
         line = mark.line + 1 if mark else 1
         # The problem may quote a word of the file, and that word may be a password with a * before it.
         problem = re.sub(r"'(?!<)[^']{2,}'", "…", error.problem or "syntax error")
-        quotes = "; an address such as [::]:5000 needs quotes" if "[:" in text.split("\n")[line - 1] else ""
+        quotes = "; an address such as [::]:5000 needs quotes" if "[:" in _BREAK.split(text)[line - 1] else ""
         raise ConfigurationError([f"{file}:{line}: not YAML: {' '.join(problem.split())}{quotes}"]) from None
     except RecursionError:
         raise ConfigurationError([f"{file}: is nested too deeply"]) from None

@@ -166,7 +166,7 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _sections_agree(self) -> Self:
-        conflicts = list(disagreements(self))
+        conflicts = list(dict.fromkeys(disagreements(self)))
         if conflicts:
             raise Inconsistent(conflicts)
         return self

@@ -53,9 +53,9 @@ def _storage(storage: Storage) -> Iterator[Problem]:
     root = storage.root.absolute()
     nearest = next(path for path in (root, *root.parents) if os.path.lexists(path))
     place = ("storage", "root")
-    if not os.path.isdir(nearest):  # noqa: PTH112 - Path.is_dir raises where a parent may not be entered
+    if not os.path.isdir(nearest):
         yield from _told(place, f"cannot be used: {nearest} is not a directory")
-    elif not os.access(nearest, os.W_OK | os.X_OK | (os.R_OK if nearest == root else 0)):
+    elif not os.access(nearest, os.W_OK | os.X_OK | (os.R_OK if nearest == root else 0), effective_ids=True):
         what = "used" if nearest == root else "made"
         yield from _told(place, f"cannot be {what}: this user may not write in {nearest}")
     else:
@@ -105,10 +105,8 @@ def _no_key_of(certificate: Path, key: Path) -> str | None:
     except _Encrypted:
         return "is encrypted: give a key that needs no passphrase"
     except ssl.SSLError as error:
-        reason = error.reason or ""
-        if "MISMATCH" in reason:
-            return "does not belong to the certificate"
-        return "holds no private key in PEM" if reason == "PEM_LIB" else f"cannot be used: {_words(reason)}"
+        mismatch = "MISMATCH" in (error.reason or "")
+        return "does not belong to the certificate" if mismatch else "holds no private key in PEM that can be used"
     except OSError as error:
         return f"cannot be read: {error.strerror}"
     return None
@@ -126,10 +124,6 @@ def _no_password(path: Path) -> str | None:
     except UnicodeDecodeError:
         return "is not text in UTF-8"
     return None if content.rstrip(b"\r\n") else "is empty"
-
-
-def _words(reason: str) -> str:
-    return reason.lower().replace("_", " ") or "no reason is known"
 
 
 def _told(place: Place, message: str | None) -> Iterator[Problem]:

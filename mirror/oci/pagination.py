@@ -1,13 +1,14 @@
 """`Link` headers of paged lists: what an upstream says of its next page, and what we say of ours. Follows nothing.
 
-RFC 8288. A target on another origin, or at another path, is an attempt to be led elsewhere, not a page.
+RFC 8288. Of an upstream's target the query alone is read: behind proxies its scheme, host and path are often wrong, and
+where the next page is asked for is for us to say.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from urllib.parse import SplitResult, parse_qsl, quote, urljoin, urlsplit
+from urllib.parse import parse_qsl, quote
 
 from mirror.errors import Code, Malformed
 
@@ -22,8 +23,7 @@ _BLANKS = r"[ \t]*+"
 _PARAMETER = rf"{_BLANKS};{_BLANKS}(?:{_NAME}{_BLANKS}(?:={_BLANKS}(?:{_VALUE}))?)?"
 _link = re.compile(rf"[ \t,]*+(?:<([^<>]*)>((?:{_PARAMETER})*+){_BLANKS}(?=,|\Z))?", re.ASCII | re.DOTALL).match
 _parameters = re.compile(rf";[ \t]*({_NAME})[ \t]*=[ \t]*({_VALUE})", re.ASCII | re.DOTALL).findall
-_visible = re.compile(r"[\x21-\x5b\x5d-\x7e]+", re.ASCII).fullmatch  # without the backslash, which some take for `/`
-_PORTS = {"http": 80, "https": 443}
+_visible = re.compile(r"[\x21-\x7e]+", re.ASCII).fullmatch
 
 
 def parse_link(value: str) -> str | None:
@@ -42,16 +42,13 @@ def parse_link(value: str) -> str | None:
     return None
 
 
-def next_query(link_headers: Sequence[str], base_url: str) -> Mapping[str, str] | None:
-    """The query of the next page, decoded; None when the page at `base_url` is the last one.
-
-    Malformed (BAD_UPSTREAM) when the target is on another origin or path than `base_url`, or leads back to that page.
-    """
+def next_query(link_headers: Sequence[str]) -> Mapping[str, str] | None:
+    """The query of the next page, decoded; None when this page is the last one. Malformed (BAD_UPSTREAM)."""
     if len(link_headers) > HEADERS:
         raise _malformed()
     targets = (parse_link(value) for value in link_headers)
     target = next((target for target in targets if target is not None), None)
-    return None if target is None else _query(target, base_url)
+    return None if target is None else _query(target)
 
 
 def link_header(path: str, n: int | None, last: str, ns: str | None = None) -> str:
@@ -67,28 +64,23 @@ def _leads_on(parameters: str) -> bool:
     return "next" in relation.strip('"').lower().split()
 
 
-def _query(target: str, base_url: str) -> Mapping[str, str]:
+def _query(target: str) -> Mapping[str, str]:
     if not _visible(target):
         raise _malformed()
     try:
-        here, there = urlsplit(base_url), urlsplit(urljoin(base_url, target))
-        elsewhere = _place(here) != _place(there)
         pairs = parse_qsl(
-            there.query, keep_blank_values=True, strict_parsing=True, max_num_fields=PARAMETERS, errors="strict"
+            target.partition("#")[0].partition("?")[2],
+            keep_blank_values=True,
+            strict_parsing=True,
+            max_num_fields=PARAMETERS,
+            errors="strict",
         )
     except ValueError:
         raise _malformed() from None
-    if elsewhere or there.query == here.query:
-        raise Malformed("a Link that leads to another origin or path, or nowhere", code=Code.BAD_UPSTREAM)
     query = dict(pairs)
     if not query or len(query) != len(pairs) or not all(f"{key}{value}".isprintable() for key, value in pairs):
         raise _malformed()
     return query
-
-
-def _place(url: SplitResult) -> tuple[str, str | None, str | None, int | None, str]:
-    """What must not differ between two pages: scheme, user, host, port and path. ValueError when it is no URL's."""
-    return url.scheme, url.username, url.hostname, url.port or _PORTS.get(url.scheme), url.path
 
 
 def _encoded(value: str) -> str:

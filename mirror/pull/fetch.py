@@ -181,8 +181,6 @@ class Fetch:
                 await self._store.run(ingest.append, fresh)
                 self.growth.proceed(ingest.offset)
             piece = await _piece(body)
-        if behind:
-            raise SizeMismatch("the upstream's body is shorter than what is there of the blob")
 
     async def _ask(self) -> None:
         """Have the upstream's word that this repository has the blob, unless we have it."""

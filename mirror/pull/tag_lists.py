@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mirror.errors import Absent, Denied, UpstreamError
@@ -56,6 +57,8 @@ class TagLists:
 
 def _asked_for(page: TagsPage, n: int | None, last: str | None) -> TagList:
     """The part of the upstream's page that was asked for: there are registries that heed neither `n` nor `last`."""
+    if page.whole:
+        return _page(page.names, n, last, Answer(Outcome.MISS))
     names = page.names
     if last is not None and last in names:
         names = names[names.index(last) + 1 :]
@@ -64,7 +67,8 @@ def _asked_for(page: TagsPage, n: int | None, last: str | None) -> TagList:
     return TagList(names, page.more, Answer(Outcome.MISS))
 
 
-def _page(known: list[str], n: int | None, last: str | None, answer: Answer) -> TagList:
+def _page(known: Sequence[str], n: int | None, last: str | None, answer: Answer) -> TagList:
+    """The page of a whole list in lexical order."""
     after = [name for name in known if last is None or name > last]
     chosen = after if n is None else after[:n]
     return TagList(tuple(chosen), 0 < len(chosen) < len(after), answer)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -39,10 +39,34 @@ class ManifestBody:
 
 @dataclass(frozen=True, slots=True)
 class TagsPage:
-    """Tags of one page, in the upstream's order; `more` when it has a next one. What is no tag is left out."""
+    """Tags of one page, in the upstream's order; `more` when it has a next one. What is no tag is left out.
+
+    `whole`: these are all that there are, in lexical order, whichever page was asked for.
+    """
 
     names: tuple[str, ...]
     more: bool
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TagsListed:
+    """A list of tags as it came: `names` are those that can be one, `ends_with` is the last that was sent, tag or not.
+
+    `following` is the query of the next page: None when there is none, empty when it cannot be read.
+    """
+
+    names: tuple[str, ...]
+    ends_with: str | None
+    following: Mapping[str, str] | None
+
+    @property
+    def goes_on_by_name(self) -> bool:
+        """Whether the next page is the one after the last name, as the specification has it."""
+        following = self.following
+        return following is not None and (
+            not following or (following.keys() <= {"n", "last"} and following.get("last") == self.ends_with)
+        )
 
 
 def manifest_head(response: Response) -> ManifestHead:
@@ -55,27 +79,34 @@ async def manifest_body(response: Response, limit: int) -> ManifestBody:
     return ManifestBody(body, _content_type(response), _digest(response))
 
 
-async def tags_page(name: str, response: Response, limit: int) -> TagsPage:
+def head_of(manifest: ManifestBody) -> ManifestHead:
+    """What a HEAD would have told of a manifest that was sent."""
+    digest = manifest.digest or Digest.of(manifest.body)
+    return ManifestHead(digest, manifest.content_type, len(manifest.body))
+
+
+async def tags_listed(name: str, response: Response, limit: int) -> TagsListed:
     """Reads and closes the answer. Raises Nonsense beyond `limit` bytes and for what is no list of tags."""
-    body = await response.whole(limit)
+    sent = _names(name, await response.whole(limit))
+    names = tuple(tag for tag in sent if _is_tag(tag))
     try:
-        following = pagination.next_query(response.values("Link"), str(response.url))
+        following = pagination.next_query(response.values("Link"))
     except Malformed:
-        raise Nonsense(f"{name}: a page of tags leads to another place than the next page of them") from None
-    return TagsPage(_tags(name, body), following is not None)
+        following = {}
+    return TagsListed(names, sent[-1] if sent else None, following)
 
 
-def _tags(name: str, body: bytes) -> tuple[str, ...]:
+def _names(name: str, body: bytes) -> list[str]:
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError:
         document = None
     names = document.get("tags", ()) if isinstance(document, dict) else None
     if names is None and isinstance(document, dict):
-        return ()  # distribution writes null for a repository without tags
+        return []  # distribution writes null for a repository without tags
     if not isinstance(names, Sequence) or isinstance(names, str):
         raise Nonsense(f"{name}: a list of tags was asked for, and something else was sent")
-    return tuple(tag for tag in names if isinstance(tag, str) and _is_tag(tag))
+    return [tag for tag in names if isinstance(tag, str)]
 
 
 def _is_tag(text: str) -> bool:

@@ -1,7 +1,8 @@
 """One base URL of an upstream: a question goes there, through redirects and challenges, and comes back answered.
 
 Credentials are shown to the endpoint's own origin alone, and no longer once a redirect has led away from it, be it
-back again; a registry where it led is shown a token that it gives to everybody, if it asks for one. Each question begins at the canonical URL, so an expired signature is replaced by asking again.
+back again; a registry to which it led is shown a token that it gives to everybody, if it asks for one. Each question
+begins at the canonical URL, so an expired signature is replaced by asking again.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ def by_status(failed: Failed, missing: Code, now: datetime | None = None) -> Ups
             return Throttled(f"{said}: it limits our requests; next try in {wait} s", retry_after=wait)
         case 408 | 425:
             return Unreachable(f"{said}: try again later")
-        case status if status >= 500:
+        case status if status >= 500 and status != 501:
             later = None if failed.retry_after is None else wait_of(failed.retry_after, now)
             return Unreachable(f"{said}: it has trouble of its own", retry_after=later)
     return Nonsense(f"{said}, which is no answer to what was asked")

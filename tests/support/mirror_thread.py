@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from tests.support.figures import figure
 from tests.support.loops import LOOPS
 from tests.support.mirror import MirrorUnderTest
 from tests.support.processes import wait_until
@@ -65,8 +66,7 @@ class MirrorThread:
     @property
     def connections(self) -> int:
         """How many clients are connected, by the mirror's own count."""
-        figures = self.mirror.mirror.metrics.render().decode()
-        return int(float(figures.partition("\nmirror_client_connections ")[2].partition("\n")[0]))
+        return int(figure(self.mirror.mirror.metrics.render(), "mirror_client_connections") or 0)
 
     def left(self) -> None:
         """Wait until every client is let go."""

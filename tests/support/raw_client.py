@@ -47,7 +47,7 @@ class RawClient:
     """One connection. `window`: bytes that the system takes for a client that does not read, roughly."""
 
     def __init__(self, address: tuple[str, int], tls: ssl.SSLContext | None = None, window: int | None = None) -> None:
-        plain = socket.socket()
+        plain = socket.socket(socket.AF_INET6 if ":" in address[0] else socket.AF_INET)
         if window is not None:
             plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
         plain.settimeout(PATIENCE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from ipaddress import ip_network
 
@@ -11,6 +12,8 @@ from hypothesis import strategies as st
 
 from mirror.config.addresses import (
     ListenAddress,
+    collide,
+    is_loopback,
     parse_endpoint,
     parse_host,
     parse_listen,
@@ -56,6 +59,54 @@ def test_a_network_is_an_address_with_or_without_a_prefix(written: str) -> None:
     network = parse_network(written)
     assert network == ip_network(written)
     assert parse_network(network) is network
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("127.0.0.1:1", "127.0.0.1:1", True),
+        ("127.0.0.1:1", "127.0.0.1:2", False),
+        ("127.0.0.1:0", "127.0.0.1:0", False),
+        (":1", "127.0.0.1:1", True),
+        (":1", "[::1]:1", True),
+        (":1", "mirror.lan:1", True),
+        (":1", "0.0.0.0:1", True),
+        ("0.0.0.0:1", "127.0.0.1:1", True),
+        ("0.0.0.0:1", "localhost:1", True),
+        ("0.0.0.0:1", "[::1]:1", False),
+        ("0.0.0.0:1", "[::]:1", False),
+        ("0.0.0.0:1", "mirror.lan:1", False),
+        ("[::]:1", "[fd00::1]:1", True),
+        ("[::]:1", "127.0.0.1:1", False),
+        ("localhost:1", "127.0.0.1:1", True),
+        ("127.0.0.2:1", "127.0.0.1:1", False),
+        ("mirror.lan:1", "mirror.lan:1", True),
+    ],
+)
+def test_addresses_collide_when_the_system_lets_only_one_be_listened_on(one: str, other: str, expected: bool) -> None:
+    addresses = parse_listen(one), parse_listen(other)
+    assert collide(*addresses) is expected
+    assert collide(*reversed(addresses)) is expected
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("0.0.0.0", "127.0.0.2"), ("127.0.0.2", "127.0.0.1")],
+)
+def test_the_system_agrees_about_collisions(one: str, other: str) -> None:
+    with socket.create_server((one, 0)) as first:
+        port = first.getsockname()[1]
+        refused = False
+        try:
+            socket.create_server((other, port)).close()
+        except OSError:
+            refused = True
+    assert collide(ListenAddress(one, port), ListenAddress(other, port)) is refused
+
+
+def test_loopback_is_known_by_number_and_by_its_one_name() -> None:
+    assert [host for host in ("localhost", "127.0.0.1", "127.9.9.9", "::1") if not is_loopback(host)] == []
+    assert [host for host in ("10.0.0.1", "127.example", "::", "") if is_loopback(host)] == []
 
 
 def test_a_network_with_bits_beyond_its_prefix_is_told_the_right_one() -> None:

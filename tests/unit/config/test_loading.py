@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -10,6 +10,7 @@ import yaml
 
 from mirror.config import loading
 from mirror.config.addresses import ListenAddress
+from mirror.config.problems import Problem
 from mirror.config.settings import Section, Settings, Upstream
 from mirror.errors import ConfigurationError
 
@@ -144,6 +145,28 @@ lg: {}
         "mirror.yml:9: lg: unknown key; did you mean `log`?",
         "MIRROR_LOG__LEVEL: must be debug, info, warning or error",
         "MIRROR_SERVER__LISTN: unknown variable; did you mean `MIRROR_SERVER__LISTEN`?",
+    ]
+
+
+def test_what_a_look_around_finds_is_told_where_it_was_written(file: Path) -> None:
+    def look(settings: Settings) -> Iterator[Problem]:
+        for place in (("storage", "root"), ("log", "level"), ("admin", "listen")):
+            yield Problem(place, f"is odd on {settings.storage.root}", involved=(place,))
+
+    file.write_text("storage:\n  root: /c\nlog: {level: 5}")
+    with pytest.raises(ConfigurationError) as refusal:
+        loading.load(file, {"MIRROR_ADMIN__LISTEN": ":1"}, Path("/nonexistent"), look)
+    assert refusal.value.problems == [
+        f"{file}:2: storage.root: is odd on /c",
+        f"{file}:3: log.level: must be debug, info, warning or error",
+        "MIRROR_ADMIN__LISTEN: is odd on /c",
+    ]
+
+
+@pytest.mark.parametrize("end", ["\r", "\x85", "\u2028", "\u2029", "\r\n"])
+def test_a_line_ends_where_yaml_says(file: Path, end: str) -> None:
+    assert problems(file, f"log:{end}  @") == [
+        "mirror.yml:2: not YAML: found character '@' that cannot start any token"
     ]
 
 

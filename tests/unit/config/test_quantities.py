@@ -9,6 +9,13 @@ from hypothesis import strategies as st
 from mirror.config.quantities import Share, parse_duration, parse_share, parse_size
 
 
+def test_a_size_is_one_that_the_system_can_count() -> None:
+    assert parse_size("4000000TiB") == 4_000_000 * 1024**4
+    for written in ("9000000TiB", "999999999999999999TB"):
+        with pytest.raises(ValueError, match="larger than any file"):
+            parse_size(written)
+
+
 @pytest.mark.parametrize(
     ("written", "size"),
     [

@@ -23,7 +23,7 @@ def test_the_defaults_in_short() -> None:
 def test_what_is_unusual_about_an_upstream_is_said_and_no_secret() -> None:
     settings = Settings.model_validate(
         {
-            "server": {"listen": [":443", "[::1]:443"], "tls": {"certificate": "c", "key": "k"}},
+            "server": {"listen": [":443", "[::1]:444"], "tls": {"certificate": "c", "key": "k"}},
             "storage": {"min_free": "1GiB"},
             "log": {"access": False},
             "default_upstream": "index.docker.io",
@@ -41,7 +41,7 @@ def test_what_is_unusual_about_an_upstream_is_said_and_no_secret() -> None:
         }
     )
     lines = list(summarise(settings))
-    assert lines[0] == "registry   https://:443, https://[::1]:443"
+    assert lines[0] == "registry   https://:443, https://[::1]:444"
     assert "1GiB of the disk kept free" in lines[2]
     assert lines[3].endswith("requests no")
     assert lines[4:] == [

@@ -100,6 +100,13 @@ def test_a_cache_has_some_size(nothing: Share) -> None:
         written.more_than_nothing(nothing)
 
 
+def test_a_cache_is_left_some_room() -> None:
+    for share in (Share(size=1 << 62), Share(percent=99.9), Share(size=0)):
+        assert written.less_than_everything(share) is share
+    with pytest.raises(ValueError, match="less than everything"):
+        written.less_than_everything(Share(percent=100.0))
+
+
 @pytest.mark.parametrize("workers", [0, 2, 64])
 def test_only_one_worker_is_supported(workers: int) -> None:
     assert written.one_worker(1) == 1

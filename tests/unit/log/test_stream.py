@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -31,7 +32,7 @@ def pipe() -> Iterator[tuple[int, int]]:
 
 
 def fill(stream: LogStream) -> int:
-    """Write lines until the pipe is full; the number of lines in it."""
+    """Write lines until the pipe is full; the number of lines that went."""
     lost = stream.write(LINE * 4096, patience=0.0)
     assert lost > 0
     return 4096 - lost
@@ -120,18 +121,37 @@ def together(*calls: Callable[[], int]) -> list[int]:
     return sorted(results)
 
 
-def test_two_threads_that_want_the_last_room_of_a_pipe_both_come_back(pipe: tuple[int, int]) -> None:
+@pytest.mark.parametrize("apart", [True, False])
+def test_two_threads_that_want_the_last_room_of_a_pipe_both_come_back(pipe: tuple[int, int], apart: bool) -> None:
     reader, writer = pipe
-    shared = LogStream(writer, when_writable)
-    fill(shared)
     for _ in range(20):
-        # Each has its own stream, as another process would, or both have one that can only look before it writes.
-        pair = [LogStream(writer), LogStream(writer)]
-        freed = together(*(partial(one.write, PAGE, 0.05) for one in pair), lambda: len(os.read(reader, PIPE_BUF)))
-        assert freed == [0, len(PAGE) // len(LINE), PIPE_BUF]
+        # Each its own stream, as another process would have; or one that can only look before it writes.
         shared = LogStream(writer, when_writable)
-        freed = together(*[partial(shared.write, PAGE, 0.05)] * 2, lambda: len(os.read(reader, PIPE_BUF)))
-        assert freed == [0, len(PAGE) // len(LINE), PIPE_BUF]
+        pair = (LogStream(writer), LogStream(writer)) if apart else (shared, shared)
+        fill(LogStream(writer))
+        read, *lost = together(
+            *(partial(stream.write, PAGE, 0.05) for stream in pair), lambda: -len(os.read(reader, PIPE_BUF))
+        )
+        assert read == -PIPE_BUF
+        assert len(lost) == 2
+        assert max(lost) == len(PAGE) // len(LINE)
+
+
+def test_only_one_thread_at_a_time_looks_and_writes(pipe: tuple[int, int]) -> None:
+    met = []
+    both = threading.Barrier(2)
+
+    def put(piece: bytes) -> int:
+        try:
+            both.wait(timeout=0.1)
+            met.append(piece)
+        except threading.BrokenBarrierError:
+            both.reset()
+        return len(piece)
+
+    stream = LogStream(pipe[1], lambda _: nullcontext(put))
+    assert together(*[partial(stream.write_patiently, LINE)] * 2) == [0, 0]
+    assert met == []
 
 
 def test_threads_do_not_tear_each_others_lines(pipe: tuple[int, int]) -> None:

@@ -75,7 +75,15 @@ def test_schema_1_keeps_the_type_that_it_came_with(media_type: str) -> None:
 
 @pytest.mark.parametrize(
     "content_type",
-    [None, "", "application/json", "application/json; charset=utf-8", "text/plain", "Application/Octet-Stream"],
+    [
+        None,
+        "",
+        "application/json",
+        "application/json; charset=utf-8",
+        "text/plain",
+        "Application/Octet-Stream",
+        "binary/octet-stream",
+    ],
 )
 def test_where_the_header_says_nothing_the_document_decides(content_type: str | None) -> None:
     for media_type in (OCI_MANIFEST, DOCKER_MANIFEST):

@@ -1,4 +1,4 @@
-"""`Link`, against RFC 8288, and against upstreams that would lead us elsewhere."""
+"""`Link`, against RFC 8288, and against upstreams that do not know where they are or would lead us elsewhere."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import pytest
 from mirror.errors import Code, Malformed
 from mirror.oci.endpoint import Query, parse_query
 from mirror.oci.pagination import link_header, next_query, parse_link
-
-PAGE = "https://registry.example/v2/a/b/tags/list?n=2"
 
 LINKS = [
     ('</v2/a/tags/list?n=2&last=b>; rel="next"', "/v2/a/tags/list?n=2&last=b"),
@@ -56,7 +54,7 @@ NOT_LINKS = [
     "</x>; rel=next," + " " * 8192,
 ]
 
-ON_THE_ORIGIN = [
+QUERIES = [
     ("/v2/a/b/tags/list?n=2&last=c", {"n": "2", "last": "c"}),
     ("?last=c", {"last": "c"}),
     ("list?last=c", {"last": "c"}),
@@ -66,10 +64,12 @@ ON_THE_ORIGIN = [
     ("https://registry.example:443/v2/a/b/tags/list?last=c", {"last": "c"}),
     ("HTTPS://REGISTRY.EXAMPLE/v2/a/b/tags/list?last=c", {"last": "c"}),
     ("/v2/a/b/tags/list?next_page=gAAAA%3D%3D&n=", {"next_page": "gAAAA==", "n": ""}),
-    ("?last=c#fragment", {"last": "c"}),
+    ("?last=c#fragment?last=d", {"last": "c"}),
+    ("?n=2", {"n": "2"}),
+    ("https://[::1/v2/a/b/tags/list?last=c", {"last": "c"}),
 ]
 
-OFF_THE_ORIGIN = [
+ELSEWHERE = [
     "http://registry.example/v2/a/b/tags/list?last=c",
     "https://registry.example:8443/v2/a/b/tags/list?last=c",
     "https://evil.example/v2/a/b/tags/list?last=c",
@@ -90,19 +90,13 @@ NOT_PAGES = [
     "",
     "/v2/a/b/tags/list",
     "?",
-    "?n=2",
-    "/v2/a/b/tags/list?n=2#x",
+    "/v2/a/b/tags/list#?n=2",
     "?last",
     "?last=a&last=b",
     "?last=%00",
     "?last=%0d%0a",
     "?last=%ff",
     "?" + "&".join(f"p{number}=x" for number in range(33)),
-    "https://[::1/v2/a/b/tags/list?last=c",
-    "https://registry.example:port/v2/a/b/tags/list?last=c",
-    "https://registry.example:99999/v2/a/b/tags/list?last=c",
-    "https://registry.example\\@evil.example/?last=c",
-    "\\\\evil.example/?last=c",
     "?last=a b",
     "?last=\t",
     "?last=\u00e4",
@@ -127,35 +121,35 @@ def test_a_header_that_is_not_rfc_8288_is_refused(value: str) -> None:
     assert refusal.value.code is Code.BAD_UPSTREAM
 
 
-@pytest.mark.parametrize(("target", "query"), ON_THE_ORIGIN)
-def test_the_next_page_is_a_query_of_this_one(target: str, query: dict[str, str]) -> None:
-    assert next_query([f'<{target}>; rel="next"'], PAGE) == query
+@pytest.mark.parametrize(("target", "query"), QUERIES)
+def test_the_next_page_is_the_query_of_the_target(target: str, query: dict[str, str]) -> None:
+    assert next_query([f'<{target}>; rel="next"']) == query
 
 
-@pytest.mark.parametrize("target", [*OFF_THE_ORIGIN, *NOT_PAGES])
-def test_a_target_that_leads_elsewhere_or_nowhere_is_refused(target: str) -> None:
+@pytest.mark.parametrize("target", ELSEWHERE)
+def test_where_a_target_leads_is_not_read(target: str) -> None:
+    assert next_query([f'<{target}>; rel="next"']) == {"last": "c"}
+
+
+@pytest.mark.parametrize("target", NOT_PAGES)
+def test_a_target_without_a_query_that_can_be_read_is_refused(target: str) -> None:
     with pytest.raises(Malformed) as refusal:
-        next_query([f'<{target}>; rel="next"'], PAGE)
+        next_query([f'<{target}>; rel="next"'])
     assert refusal.value.code is Code.BAD_UPSTREAM
 
 
-def test_the_default_port_of_each_scheme_is_the_same_origin() -> None:
-    base = "http://registry.example:80/v2/a/tags/list"
-    assert next_query(["<http://registry.example/v2/a/tags/list?last=c>; rel=next"], base) == {"last": "c"}
-
-
 def test_the_last_page_has_no_next_query() -> None:
-    assert next_query([], PAGE) is None
-    assert next_query(["", "</x>; rel=prev"], PAGE) is None
+    assert next_query([]) is None
+    assert next_query(["", "</x>; rel=prev"]) is None
 
 
 def test_the_link_may_stand_on_any_line() -> None:
-    assert next_query(["</x>; rel=prev", "<?last=c>; rel=next"], PAGE) == {"last": "c"}
+    assert next_query(["</x>; rel=prev", "<?last=c>; rel=next"]) == {"last": "c"}
 
 
 def test_more_lines_than_a_registry_has_reason_to_send_are_refused() -> None:
     with pytest.raises(Malformed):
-        next_query(["</x>; rel=prev"] * 17, PAGE)
+        next_query(["</x>; rel=prev"] * 17)
 
 
 def test_our_own_link_is_encoded() -> None:

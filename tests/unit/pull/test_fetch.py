@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from pathlib import Path
 from random import Random
 
@@ -11,12 +12,11 @@ import pytest
 from mirror.errors import Absent, Code, Interrupted, MirrorError, StoreBusy, StoreFailed
 from mirror.oci.digest import Digest
 from mirror.pull.fetches import Bounds
+from mirror.store.filesystem import Filesystem
 from mirror.store.store import Store
 from mirror.tasks import spawn
-from tests.support.caches import content, store_at, under_way
-from tests.support.faults import Fault
-from tests.support.faulty_disk import Fault as DiskFault
-from tests.support.faulty_disk import FaultyDisk
+from tests.support.caches import content, data_of_the_ingest, under_way
+from tests.support.faults import Fault, Gate
 from tests.support.pulling import Pulling, Setup, pulling, read
 from tests.support.registry import FakeRegistry
 
@@ -148,40 +148,59 @@ async def test_an_ingest_that_somebody_keeps_is_no_reason_to_wait_for_ever(tmp_p
         assert await fetched(pull, digest) == SMALL
 
 
-@pytest.mark.parametrize("call", ["make_directory", "open_to_write", "write"])
+class FailingDisk(Filesystem):
+    """A disk on which one kind of call fails, for everything that is below `ingest/`."""
+
+    def __init__(self) -> None:
+        self.failing = ""
+        self.failed = 0
+
+    def make_directory(self, name: str, parent: int) -> int:
+        self._check("make_directory" if name.startswith("sha") and "-" in name else "")
+        return super().make_directory(name, parent)
+
+    def write(self, descriptor: int, data: bytes | memoryview, offset: int) -> None:
+        self._check("write")
+        super().write(descriptor, data, offset)
+
+    def sync(self, descriptor: int) -> None:
+        self._check("sync")
+        super().sync(descriptor)
+
+    def _check(self, call: str) -> None:
+        if call and call == self.failing:
+            self.failed += 1
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize("call", ["make_directory", "write"])
 async def test_a_disk_that_is_full_is_said_and_leaves_nothing(tmp_path: Path, call: str) -> None:
-    disk = FaultyDisk()
+    disk = FailingDisk()
     async with FakeRegistry() as registry, pulling(tmp_path, Setup(filesystem=disk), one=registry.url) as pull:
         digest = registry.push_blob("a/b", DATA)
-        await pull.store.flush()
-        disk.arm(["make_directory", "open_to_write", "write"].index(call), DiskFault(errno.ENOSPC, lasting=True))
+        disk.failing = call
         with pytest.raises(StoreFailed, match="No space left on device") as failure:
             await fetched(pull, digest)
-        assert disk.fired
+        assert disk.failed == 1
         assert failure.value.code is Code.STORAGE
-        disk.disarm()
+        assert under_way(tmp_path) == []
+        disk.failing = ""
         assert await fetched(pull, digest) == DATA
         await pull.ended(2)
         assert await content(pull.store, digest) == DATA
 
 
 async def test_readers_get_everything_although_it_cannot_be_kept(tmp_path: Path) -> None:
-    disk = FaultyDisk()
+    disk = FailingDisk()
     async with FakeRegistry() as registry, pulling(tmp_path, Setup(filesystem=disk), one=registry.url) as pull:
         digest = registry.push_blob("a/b", SMALL)
-        await pull.store.flush()
-        disk.arm(calls_before_sync(), DiskFault(errno.EIO))
+        disk.failing = "sync"
         assert await fetched(pull, digest) == SMALL
         (fetch,) = await pull.ended()
-        assert (disk.fired, disk.calls[calls_before_sync()], fetch.failure) == (True, "sync", None)
+        assert (disk.failed, fetch.failure) == (1, None)
         assert await content(pull.store, digest) is None
-        disk.disarm()
+        disk.failing = ""
         assert await fetched(pull, digest) == SMALL
-
-
-def calls_before_sync() -> int:
-    """Directory, data, the note of the size (opened, emptied, written), and the bytes."""
-    return 6
 
 
 async def test_more_bytes_than_announced_are_never_handed_out(tmp_path: Path) -> None:
@@ -206,14 +225,18 @@ async def test_a_size_that_changes_in_the_middle_is_not_believed(tmp_path: Path)
         assert await fetched(pull, digest) == DATA
 
 
-async def test_what_arrived_before_a_break_is_not_asked_for_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("more", [10, 50_000, 123_457])
+async def test_what_arrived_before_a_break_is_not_asked_for_again(tmp_path: Path, more: int) -> None:
     async with FakeRegistry() as registry, pulling(tmp_path, NO_RESUMES, one=registry.url) as pull:
         digest = registry.push_blob("a/b", DATA)
-        registry.fail(Fault(cut_at=123_457), "GET", "/blobs/")
+        gate = Gate(200_000)
+        registry.fail(Fault(cut_at=200_000 + more, gate=gate), "GET", "/blobs/")
         registry.fail(Fault(cut_at=0), "GET", "/blobs/")
+        reader, _ = pull.fetches.join(pull.target(), digest)
+        gate.release()
+        assert await read(reader, 0, 200_000) == DATA[:200_000]
+        gate.release()
         with pytest.raises(Interrupted):
-            await fetched(pull, digest)
-    async with store_at(tmp_path) as store:
-        ingest = await store.begin(digest)
-        assert ingest.offset == 123_457
-        await store.leave(ingest)
+            await read(reader)
+        reader.close()
+        assert await pull.store.run(data_of_the_ingest(tmp_path).read_bytes) == DATA[: 200_000 + more]

@@ -118,13 +118,20 @@ async def test_what_another_repository_brought_costs_a_head(tmp_path: Path) -> N
         assert methods(registry) == ["GET", "HEAD"]
 
 
-async def test_what_another_repository_brought_under_another_type_is_asked_for(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "said",
+    [{"Content-Type": OCI_INDEX}, {"Docker-Content-Digest": str(DIGEST)}],
+    ids=["another type", "another digest"],
+)
+async def test_what_another_repository_brought_is_asked_for_where_a_head_says_otherwise(
+    tmp_path: Path, said: dict[str, str]
+) -> None:
     data = body(IMAGE, mediaType=OCI_MANIFEST)
     async with FakeRegistry() as registry, pulling(tmp_path, one=registry.url) as pull:
         for repository in ("a/b", "a/c"):
             digest = registry.push_manifest(repository, None, data, OCI_MANIFEST)
         await got(pull, digest)
-        registry.fail(Fault(headers={"Content-Type": OCI_INDEX}), "HEAD")
+        registry.fail(Fault(headers=said), "HEAD")
         assert (await got(pull, digest, "a/c")).manifest.media_type == OCI_MANIFEST
         assert methods(registry) == ["GET", "HEAD", "GET"]
 

@@ -15,7 +15,7 @@ from mirror.pull.tag_lists import LARGEST_PAGE
 from mirror.tasks import spawn
 from tests.support.faults import Fault
 from tests.support.pulling import Pulling, pulling
-from tests.support.raw import RawUpstream, answer
+from tests.support.raw import RawUpstream, Script, answer
 from tests.support.registry import FakeRegistry
 
 NAMES = ("1.0", "1.1", "2.0", "latest")
@@ -121,3 +121,17 @@ async def test_a_refusal_is_passed_on_whatever_we_know(tmp_path: Path, status: i
         registry.fail(Fault(status=status), times=None)
         with pytest.raises(error):
             await page(pull)
+
+
+async def test_an_upstream_with_cursors_of_its_own_is_paged_by_us(tmp_path: Path) -> None:
+    def listed(names: list[str], link: str | None) -> Script:
+        body = json.dumps({"name": "a/b", "tags": names}).encode()
+        return [answer("200 OK", [f"Content-Length: {len(body)}", *([link] if link else [])], body)]
+
+    cursor = "Link: <http://inside.test/list?next_page=x>; rel=next"
+    first, rest = listed(["latest", "2.0"], cursor), listed(["1.1", "1.0"], None)
+    async with RawUpstream(first, first, rest) as upstream, pulling(tmp_path, one=upstream.url) as pull:
+        assert await every_page(pull, 1) == list(NAMES)
+        assert [seen.query for seen in upstream.requests] == ["n=1", "n=1000", "next_page=x"]
+        assert await page(pull, 2, "1.05") == (("1.1", "2.0"), True)  # a tag that is gone
+        assert await page(pull, None, "2.0") == (("latest",), False)

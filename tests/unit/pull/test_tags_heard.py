@@ -77,6 +77,15 @@ async def test_the_last_word_on_a_tag_counts_whatever_is_fetched_afterwards(tmp_
         assert (await it.get()).manifest.digest == moved.digest
 
 
+async def test_what_was_heard_before_a_tag_was_fetched_counts_no_more(tmp_path: Path) -> None:
+    async with scene(tmp_path) as it:
+        first = (await it.head()).manifest.digest
+        moved = it.move()
+        assert (await it.get()).manifest.digest == moved.digest
+        await it.pull.manifests.find(Question(it.pull.target(), first))
+        assert (await it.get()).manifest.digest == moved.digest
+
+
 async def test_a_tag_that_is_gone_is_not_brought_back_by_its_digest(tmp_path: Path) -> None:
     async with scene(tmp_path) as it:
         told = (await it.head()).manifest

@@ -18,6 +18,7 @@ from mirror.config.settings import TLS
 from mirror.errors import ConfigurationError, MirrorError
 from mirror.server.listening import Listeners, listen_admin, tls_context
 from mirror.server.protocol import ClientLimits, RegistryServer
+from mirror.tasks import spawn
 from tests.support.answering import LIMITS, Answers
 from tests.support.authority import Authority
 from tests.support.loops import LOOPS, run_on
@@ -88,7 +89,7 @@ def test_running_answers_may_finish_within_the_grace(loop: str) -> None:
         with await client(address) as one:
             one.send(request("GET", "/"))
             await begun.wait()
-            draining = asyncio.ensure_future(listening.drain(10))
+            draining = spawn(listening.drain(10), "draining")
             async with asyncio.timeout(10):
                 while listening.bound:  # noqa: ASYNC110
                     await asyncio.sleep(0.001)

@@ -77,10 +77,12 @@ async def test_bearer_is_answered_with_a_token_for_our_scope_only() -> None:
 
 
 async def test_a_refused_token_is_renewed_once_for_all() -> None:
+    clock = Clock()
     async with FakeRegistry() as server, transport(Upstream(endpoints=(server.url,))) as session:
         login = server.require_bearer()
-        access = _access(session, Door("fake", URL(server.url)), Upstream())
+        access = _access(session, Door("fake", URL(server.url)), Upstream(), clock)
         first = await access.answer([_bearer(server.realm)], "a/b", None)
+        clock.advance(10)
         second = await access.answer([_bearer(server.realm)], "a/b", first)
         third = await access.answer([_bearer(server.realm)], "a/b", first)  # another request that still used it
         assert first != second == third
@@ -166,12 +168,30 @@ async def test_over_plain_http_no_login_travels_unless_it_is_called_insecure() -
         anonymous = _access(session, Door("fake", URL(server.url)), upstream)
         await anonymous.answer([_bearer(server.realm)], "a/b", None)
         assert "authorization" not in server.requests[-1].headers
-        with pytest.raises(Denied):
+        with pytest.raises(Denied, match="is not sent over plain http; `insecure: true` would allow it"):
             await anonymous.answer(["Basic realm=x"], "a/b", None)
+        server.require_bearer("alice", "canary")
+        with pytest.raises(Denied, match="`insecure: true` would allow it"):
+            await anonymous.answer([_bearer(server.realm)], "c", None)
         insecure = _access(session, Door("fake", URL(server.url), insecure=True), upstream)
         await insecure.answer([_bearer(server.realm)], "a/b", None)
         assert server.requests[-1].headers["authorization"] == ALICE.basic()
         assert (await insecure.answer(["Basic realm=x"], "a/b", None)).header == ALICE.basic()
+
+
+async def test_a_young_token_that_is_refused_is_not_replaced() -> None:
+    clock = Clock()
+    async with FakeRegistry() as server, transport(Upstream(endpoints=(server.url,))) as session:
+        login = server.require_bearer()
+        access = _access(session, Door("fake", URL(server.url)), Upstream(), clock)
+        first = await access.answer([_bearer(server.realm)], "a/b", None)
+        clock.advance(9)
+        with pytest.raises(Denied, match="refuses a token that was made for this"):
+            await access.answer([_bearer(server.realm)], "a/b", first)
+        assert login.issued == 1
+        other = _bearer(f"{server.realm}?another")
+        assert await access.answer([other], "a/b", first) != first  # another realm may know better
+        assert login.issued == 2
 
 
 async def test_a_token_that_earns_a_400_is_renewed_only_if_it_has_some_age() -> None:

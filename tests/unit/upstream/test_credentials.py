@@ -9,7 +9,7 @@ import structlog
 from pydantic import SecretStr
 
 from mirror.config.settings import Upstream
-from mirror.errors import Denied
+from mirror.errors import Unreachable
 from mirror.upstream.credentials import Credentials, Login
 
 
@@ -32,8 +32,9 @@ async def test_a_password_may_stand_in_the_environment() -> None:
     upstream = Upstream(username="alice", password_env="HUB_PASSWORD")
     login = await Credentials("fake", upstream, {"HUB_PASSWORD": "canary"}).login()
     assert login == Login("alice", "canary")
-    with pytest.raises(Denied, match="password_env is not set"):
-        await Credentials("fake", upstream, {}).login()
+    for environment in ({}, {"HUB_PASSWORD": ""}):
+        with pytest.raises(Unreachable, match="password_env is not set, or empty"):
+            await Credentials("fake", upstream, environment).login()
 
 
 async def test_a_password_file_ends_before_its_line_break(tmp_path: Path) -> None:
@@ -73,14 +74,42 @@ async def test_a_password_file_that_others_can_open_earns_a_warning(tmp_path: Pa
 
 @pytest.mark.parametrize(
     ("content", "why"),
-    [(None, "cannot be read"), (b"\xff\xfe", "is not text"), (b"x" * (64 * 1024 + 1), "too large")],
+    [
+        (None, "cannot be read"),
+        (b"", "is empty"),
+        (b"\n", "is empty"),
+        (b"\xff\xfe", "is not text"),
+        (b"x" * (64 * 1024 + 1), "too large"),
+    ],
 )
 async def test_a_password_file_that_cannot_be_used_says_why(tmp_path: Path, content: bytes | None, why: str) -> None:
     file = tmp_path / "password"
     if content is not None:
         _file(file, content)
-    with pytest.raises(Denied, match=f"^fake: its password_file .*{why}"):
+    with pytest.raises(Unreachable, match=f"^fake: its password_file .*{why}"):
         await Credentials("fake", Upstream(username="alice", password_file=file)).login()
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\xff\xfe"])
+async def test_while_a_password_file_cannot_be_used_its_last_password_is(tmp_path: Path, content: bytes | None) -> None:
+    file = _file(tmp_path / "password", "canary")
+    credentials = Credentials("fake", Upstream(username="alice", password_file=file))
+    await credentials.login()
+    file.unlink()
+    if content is not None:
+        _file(file, content)
+    with structlog.testing.capture_logs() as logs:
+        for _ in range(3):
+            assert await credentials.login() == Login("alice", "canary")
+    assert [log["log_level"] for log in logs] == ["warning"]
+    assert "canary" not in str(logs)
+    _file(file, "another")
+    assert await credentials.login() == Login("alice", "another")
+
+
+def test_whether_there_is_somebody_to_log_in_as_is_known_without_a_password() -> None:
+    assert Credentials("fake", Upstream(username="alice", password_env="NONE"), {}).configured
+    assert not Credentials("fake", Upstream()).configured
 
 
 def test_a_login_does_not_show_its_password() -> None:

@@ -65,7 +65,16 @@ async def test_a_range_goes_along_with_a_redirect() -> None:
 
 @pytest.mark.parametrize(
     "location",
-    ["ftp://127.0.0.1/", "http://alice:canary@127.0.0.1/", "http://", "http://127.0.0.1:99999/", "http://a b/"],
+    [
+        "ftp://127.0.0.1/",
+        "http://alice:canary@127.0.0.1/",
+        "http://",
+        "http://127.0.0.1:99999/",
+        "http://a b/",
+        "http://[::1]@/",
+        "http://a..b/",
+        f"http://{'a' * 64}.test/",
+    ],
 )
 async def test_a_redirect_that_may_not_be_followed_is_nonsense(location: str) -> None:
     async with RawUpstream(redirect(location)) as server, endpoint(Upstream(endpoints=(server.url,))) as session:
@@ -135,10 +144,21 @@ async def test_an_encoded_answer_is_nonsense(coding: str) -> None:
             await ask(session)
 
 
-async def test_identity_is_no_encoding() -> None:
-    script = [answer("200 OK", ["Content-Encoding: Identity", "Content-Length: 2"], b"{}")]
+@pytest.mark.parametrize("coding", ["Identity", "", " ", "identity, identity"])
+async def test_identity_is_no_encoding(coding: str) -> None:
+    script = [answer("200 OK", [f"Content-Encoding: {coding}", "Content-Length: 2"], b"{}")]
     async with RawUpstream(script) as server, endpoint(Upstream(endpoints=(server.url,))) as session:
         assert await ask(session) == b"{}"
+
+
+async def test_what_is_left_of_an_upload_to_s3_does_not_make_a_blob_encoded() -> None:
+    headers = ["Content-Encoding: aws-chunked", "Content-Length: 2"]
+    script = [answer("200 OK", headers, b"{}")]
+    async with RawUpstream(script) as server, endpoint(Upstream(endpoints=(server.url,))) as session:
+        blob = Question("blob", "GET", "a/b", "blobs/sha256:0", Code.BLOB_UNKNOWN)
+        assert await (await session.ask(blob)).whole(10) == b"{}"
+        with pytest.raises(Nonsense, match="encoded"):
+            await ask(session)
 
 
 @pytest.mark.parametrize(

@@ -40,17 +40,20 @@ async def test_a_challenge_is_answered_and_the_question_asked_once_more() -> Non
 
 
 async def test_a_token_that_was_revoked_is_renewed_once() -> None:
-    async with FakeRegistry() as server, endpoint(Upstream(endpoints=(server.url,))) as session:
+    clock = Clock()
+    async with FakeRegistry() as server, endpoint(Upstream(endpoints=(server.url,)), Setting(clock=clock)) as session:
         server.push_manifest("a/b", "v1", b"{}", "text/x")
         login = server.require_bearer()
         await ask(session)
         login.revoke()
+        clock.advance(10)
         assert await ask(session) == b"{}"
         assert login.issued == 2
 
 
 async def test_a_fresh_token_that_is_refused_is_a_denial() -> None:
-    async with FakeRegistry() as server, endpoint(Upstream(endpoints=(server.url,))) as session:
+    clock = Clock()
+    async with FakeRegistry() as server, endpoint(Upstream(endpoints=(server.url,)), Setting(clock=clock)) as session:
         login = server.require_bearer()
         server.fail(
             Fault(status=401, headers={"WWW-Authenticate": login.challenge(server.realm, "")}), path="/v2/", times=None
@@ -58,9 +61,14 @@ async def test_a_fresh_token_that_is_refused_is_a_denial() -> None:
         with pytest.raises(Denied):
             await ask(session)
         assert (server.count(path="/v2/"), login.issued) == (2, 1)
+        clock.advance(9)
+        with pytest.raises(Denied, match="refuses a token that was made for this"):
+            await ask(session)
+        assert (server.count(path="/v2/"), login.issued) == (3, 1)  # another one would be refused as well
+        clock.advance(2)
         with pytest.raises(Denied):
             await ask(session)
-        assert (server.count(path="/v2/"), login.issued) == (4, 2)
+        assert (server.count(path="/v2/"), login.issued) == (5, 2)
 
 
 async def test_a_wrong_password_is_shown_once_in_half_a_minute() -> None:

@@ -34,6 +34,7 @@ REQUEST = aiohttp.RequestInfo(
         (500, Unreachable, Code.UNAVAILABLE),
         (503, Unreachable, Code.UNAVAILABLE),
         (599, Unreachable, Code.UNAVAILABLE),
+        (501, Nonsense, Code.BAD_UPSTREAM),
         (100, Nonsense, Code.BAD_UPSTREAM),
         (204, Nonsense, Code.BAD_UPSTREAM),
         (304, Nonsense, Code.BAD_UPSTREAM),
@@ -46,6 +47,20 @@ def test_a_status_has_one_meaning(status: int, kind: type[UpstreamError], code: 
     assert type(error) is kind
     assert error.code is code
     assert str(error).startswith(f"fake: registry.test answered {status}")
+
+
+def test_a_forbidden_address_is_found_among_the_failures_of_several() -> None:
+    # What aiohttp makes of the failures of several addresses of one name.
+    several = OSError(f"Multiple exceptions: [Errno 101] Connect call failed, {AddressForbidden()}")
+    error = failures.by_exception("fake", "cdn.test", aiohttp.ClientConnectorError(KEY, several))
+    assert type(error) is Nonsense
+    assert "allow_private_addresses" in str(error)
+
+
+def test_a_name_that_dns_has_no_form_for_is_nonsense() -> None:
+    error = failures.by_exception("fake", "cdn.test", UnicodeError("label canary empty or too long"))
+    assert type(error) is Nonsense
+    assert "canary" not in str(error)
 
 
 @pytest.mark.parametrize(

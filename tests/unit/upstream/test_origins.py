@@ -20,6 +20,10 @@ BASE = URL("https://registry.test/v2/a/blobs/x?y=1")
         ("https://cdn.test:8443/", "https://cdn.test:8443/"),
         ("http://[2606::1]:5000/a", "http://[2606::1]:5000/a"),
         ("https://cdn.test/a#fragment", "https://cdn.test/a"),
+        ("https://cdn.test./a", "https://cdn.test./a"),
+        ("https://1.2.3.4/a", "https://1.2.3.4/a"),
+        (f"https://{'a' * 63}.test/", f"https://{'a' * 63}.test/"),
+        (f"https://{'a.' * 126}b/", f"https://{'a.' * 126}b/"),
     ],
 )
 def test_an_address_is_resolved_and_kept_to_the_byte(text: str, read: str) -> None:
@@ -48,6 +52,13 @@ def test_an_address_is_resolved_and_kept_to_the_byte(text: str, read: str) -> No
         "https://[::1%25eth0]/",
         "https://[1.2.3.4]/",
         "https://-cdn.test/",
+        "https://[::1]@/",
+        "https://cdn..test/",
+        "https://a..b/",
+        "https://.cdn.test/",
+        "https://cdn.test../",
+        f"https://{'a' * 64}.test/",
+        f"https://{'a.' * 127}b/",
         "https://cdn.test/" + "a" * 8192,
     ],
 )

@@ -39,3 +39,20 @@ def test_a_redirect_that_is_not_followed_says_why_and_who_sent_it(location: str 
 
 def test_every_redirecting_status_is_known() -> None:
     assert {301, 302, 303, 307, 308} == redirects.STATUSES
+
+
+@pytest.mark.parametrize(
+    ("url", "repository"),
+    [
+        ("https://registry.test/v2/project/images/pause/manifests/3.9", "project/images/pause"),
+        ("https://registry.test/v2/a/blobs/sha256:0?x=/v2/b/tags/list", "a"),
+        ("https://registry.test/v2/a/tags/list", "a"),
+        ("https://registry.test/v2/A/manifests/v1", None),
+        ("https://registry.test/v2/a%2fb/manifests/v1", None),
+        ("https://registry.test/prefix/v2/a/manifests/v1", None),
+        ("https://cdn.test/objects/sha256:0", None),
+        ("https://cdn.test", None),
+    ],
+)
+def test_an_address_of_the_api_is_about_a_repository(url: str, repository: str | None) -> None:
+    assert redirects.repository(URL(url, encoded=True)) == repository

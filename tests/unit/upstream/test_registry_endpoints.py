@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from mirror.config.settings import Limits, Upstream
 from mirror.errors import Absent, Code, Denied, Throttled, Unreachable
 from mirror.oci.digest import Digest
 from mirror.upstream.registry import Registry
+from mirror.upstream.transport import Transport
 from tests.support.clock import Clock
 from tests.support.faults import Fault, Never
+from tests.support.logins import basic
+from tests.support.names import Names
 from tests.support.registry import FakeRegistry
 from tests.support.upstreams import LIMITS, Setting, opened
 
@@ -106,6 +111,38 @@ async def test_when_all_endpoints_fail_the_first_ones_failure_is_told() -> None:
                 await registry.manifest("a/b", "v1")
         assert caught.value.retry_after == 9
         assert two.count() == 1
+
+
+async def test_a_login_is_not_shown_to_somebody_elses_endpoint() -> None:
+    names = Names({"mirror.test": ["127.0.0.1"], "registry-1.docker.io": ["127.0.0.1"]})
+    async with FakeRegistry() as mirror, FakeRegistry() as hub:
+        image = hub.push_image("a/b", "v1", [])
+        for server in (mirror, hub):
+            server.require_basic("alice", "canary")
+        upstream = Upstream(
+            endpoints=(mirror.named("mirror.test"), hub.named("registry-1.docker.io")),
+            username="alice",
+            password=SecretStr("canary"),
+            insecure=True,
+        )
+        async with Transport("docker.io", upstream, LIMITS, resolver=names) as session:
+            registry = Registry("docker.io", upstream, LIMITS, session, Clock())
+            with pytest.raises(Denied, match="there is none for it"):
+                await registry.manifest("a/b", "v1")
+            await mirror.stop()
+            assert (await registry.manifest("a/b", "v1")).digest == image.digest
+            await registry.aclose()
+    assert [seen.headers.get("authorization") for seen in mirror.requests] == [None]
+    assert [seen.headers.get("authorization") for seen in hub.requests] == [None, basic("alice", "canary")]
+
+
+async def test_a_password_that_cannot_be_had_is_no_refusal() -> None:
+    async with FakeRegistry() as server:
+        server.require_basic("alice", "canary")
+        upstream = Upstream(endpoints=(server.url,), username="alice", password_file=Path("/none"), insecure=True)
+        async with opened(upstream) as registry:
+            with pytest.raises(Unreachable, match="password_file cannot be read"):
+                await registry.manifest("a/b", "v1")
 
 
 async def test_a_manifest_that_breaks_off_is_had_from_the_next_endpoint() -> None:

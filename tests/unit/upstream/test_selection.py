@@ -27,6 +27,7 @@ def test_those_that_failed_keep_their_order() -> None:
     selection.failed("b")
     selection.failed("a")
     assert selection.order() == ("c", "a", "b")
+    assert selection.preferred == ("a", "b", "c")
 
 
 def test_one_that_works_again_is_back_at_once() -> None:

@@ -88,33 +88,6 @@ async def test_a_token_is_kept_apart_by_login_realm_service_and_scope() -> None:
         assert len(set(got)) == login.issued == len(grants)
 
 
-async def test_a_token_is_renewed_after_four_fifths_of_its_life() -> None:
-    clock = Clock()
-    async with FakeRegistry() as server, transport(_of(server)) as session:
-        login = server.require_bearer(expires_in=100)
-        tokens, grant = _tokens(session, clock), _grant(server.realm)
-        first = await tokens.get(grant)
-        clock.advance(79)
-        assert await tokens.get(grant) is first
-        clock.advance(2)
-        assert await tokens.get(grant) is not first
-        assert login.issued == 2
-
-
-async def test_a_token_that_cannot_be_renewed_is_used_to_its_end() -> None:
-    clock = Clock()
-    async with FakeRegistry() as server, transport(_of(server)) as session:
-        server.require_bearer(expires_in=100)
-        tokens, grant = _tokens(session, clock), _grant(server.realm)
-        first = await tokens.get(grant)
-        server.fail(Fault(status=503), path="/token", times=None)
-        clock.advance(90)
-        assert await tokens.get(grant) is first
-        clock.advance(11)
-        with pytest.raises(Unreachable):
-            await tokens.get(grant)
-
-
 async def test_a_dropped_token_is_fetched_anew_but_a_newer_one_stays() -> None:
     async with FakeRegistry() as server, transport(_of(server)) as session:
         login = server.require_bearer()

@@ -148,3 +148,12 @@ async def test_after_closing_nothing_is_asked_any_more() -> None:
         with pytest.raises(Unreachable, match="stopping"):
             await _get(session, upstream.url)
         assert upstream.connections == 0
+
+
+async def test_a_name_that_dns_has_no_form_for_is_nonsense_and_told_of() -> None:
+    setting = Setting()
+    async with transport(Upstream(endpoints=("http://registry.test",)), setting) as session:
+        for host in ("a..test", f"{'a' * 64}.test"):
+            with pytest.raises(Nonsense, match="cannot be dialled"):
+                await session.exchange(Request("blob", "GET", URL(f"http://{host}/", encoded=True)))
+    assert [one.failure for one in setting.exchanges] == ["nonsense", "nonsense"]

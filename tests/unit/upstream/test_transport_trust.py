@@ -139,6 +139,33 @@ async def test_a_proxy_is_asked_for_a_tunnel_and_its_refusal_explained() -> None
     assert "canary" not in str(caught.value)
 
 
+async def test_a_proxy_that_wants_another_login_is_not_taken_for_the_registry() -> None:
+    setting = Setting()
+    async with RawUpstream([answer("407 No", ["Content-Length: 0"])]) as proxy:
+        upstream = Upstream(endpoints=("http://registry.test",), proxy=SecretStr(proxy.url))
+        async with transport(upstream, setting) as session:
+            with pytest.raises(Unreachable, match=r"the configured proxy answered 407 for registry\.test"):
+                await _get(session, "http://registry.test/")
+    assert [(one.status, one.failure) for one in setting.exchanges] == [(407, "unreachable")]
+
+
+async def test_without_a_proxy_a_407_is_the_registrys_own() -> None:
+    async with RawUpstream([answer("407 No", ["Content-Length: 0"])]) as server:
+        async with transport(Upstream(endpoints=(server.url,))) as session:
+            response = await session.exchange(Request("manifest", "GET", URL(server.url)))
+            response.close()
+    assert response.status == 407
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_a_proxy_that_cannot_be_found_is_named(scheme: str) -> None:
+    upstream = Upstream(endpoints=(f"{scheme}://registry.test",), proxy=SecretStr("http://u:canary@proxy.test:3128"))
+    async with transport(upstream, Setting(resolver=Names({}))) as session:
+        with pytest.raises(Unreachable, match="the configured proxy cannot be found") as caught:
+            await _get(session, f"{scheme}://registry.test/")
+    assert "canary" not in str(caught.value)
+
+
 async def test_a_proxy_is_not_asked_for_an_address_that_is_private_by_its_looks() -> None:
     async with RawUpstream(OK) as proxy:
         upstream = Upstream(endpoints=("http://10.0.0.1",), proxy=SecretStr(proxy.url))

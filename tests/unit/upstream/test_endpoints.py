@@ -1,0 +1,103 @@
+"""Endpoints taken as one, apart from what they are asked; with requests, this is in `test_registry_endpoints`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from yarl import URL
+
+from mirror.config.settings import Upstream
+from mirror.errors import Absent, Code, Interrupted, Nonsense, Throttled, Unreachable, UpstreamError
+from mirror.upstream.auth import Access, Door, Keys
+from mirror.upstream.credentials import Credentials
+from mirror.upstream.endpoint import Endpoint
+from mirror.upstream.endpoints import Endpoints
+from mirror.upstream.refusals import Refusals
+from mirror.upstream.tokens import Tokens
+from tests.support.clock import Clock
+from tests.support.upstreams import LIMITS, transport
+
+NAMES = ("one", "two", "three")
+
+
+class Trial:
+    """Attempts that do as they are told, endpoint by endpoint, and are written down."""
+
+    def __init__(self) -> None:
+        self.failures: dict[str, UpstreamError] = {}
+        self.silent: set[str] = set()
+        self.asked: list[str] = []
+
+    async def __call__(self, endpoint: Endpoint) -> str:
+        name = (endpoint.url.host or "").removesuffix(".test")
+        self.asked.append(name)
+        if name in self.silent:
+            await asyncio.get_running_loop().create_future()
+        if name in self.failures:
+            raise self.failures[name]
+        return name
+
+
+@asynccontextmanager
+async def three(clock: Clock) -> AsyncIterator[tuple[Endpoints, list[Endpoint]]]:
+    async with transport(Upstream()) as session:
+        refusals = Refusals(clock)
+        keys = Keys(Credentials("fake", Upstream()), Tokens(session, LIMITS, refusals, clock), refusals, clock)
+        doors = [Door("fake", URL(f"https://{name}.test")) for name in NAMES]
+        each = [Endpoint(door.endpoint, Access(door, keys), session, 5) for door in doors]
+        yield Endpoints("fake", each, 0.2, clock), each
+
+
+@pytest.mark.parametrize("kind", [Unreachable, Throttled, Nonsense, Interrupted])
+async def test_who_fails_is_followed_by_the_next_one(kind: type[UpstreamError]) -> None:
+    trial = Trial()
+    trial.failures["one"] = kind()
+    async with three(Clock()) as (endpoints, _):
+        assert await endpoints.first(trial) == "two"
+        assert await endpoints.first(trial) == "two"
+    assert trial.asked == ["one", "two", "two"]
+
+
+async def test_an_answer_is_no_failure() -> None:
+    trial = Trial()
+    trial.failures["one"] = Absent()
+    async with three(Clock()) as (endpoints, _):
+        with pytest.raises(Absent):
+            await endpoints.first(trial)
+    assert trial.asked == ["one"]
+
+
+async def test_when_all_fail_the_preferred_ones_failure_is_told_in_whatever_order_they_were_asked() -> None:
+    clock, trial = Clock(), Trial()
+    trial.failures = {name: Unreachable(name) for name in NAMES}
+    async with three(clock) as (endpoints, each):
+        endpoints.failed(each[0])
+        with pytest.raises(Unreachable, match=r"^one$"):
+            await endpoints.first(trial)
+    assert trial.asked == ["two", "three", "one"]
+
+
+async def test_silence_is_a_failure_of_who_was_silent() -> None:
+    trial = Trial()
+    trial.silent.add("two")
+    trial.failures["one"] = Throttled("one")
+    async with three(Clock()) as (endpoints, each):
+        with pytest.raises(Throttled, match=r"^one$"):
+            await endpoints.first(trial)
+        with pytest.raises(Unreachable, match=r"within 0\.2 s") as caught:
+            await endpoints.same(each[1], trial)
+        assert caught.value.code is Code.TIMEOUT
+        assert await endpoints.first(trial) == "three"
+
+
+async def test_who_knows_how_to_go_on_is_asked_alone() -> None:
+    trial = Trial()
+    trial.failures["two"] = Interrupted("two")
+    async with three(Clock()) as (endpoints, each):
+        assert await endpoints.same(each[2], trial) == "three"
+        with pytest.raises(Interrupted):
+            await endpoints.same(each[1], trial)
+    assert trial.asked == ["three", "two"]

@@ -1,0 +1,123 @@
+"""What a HEAD says, and what a GET says in its place where the method gets no answer that means anything."""
+
+from __future__ import annotations
+
+import pytest
+
+from mirror.config.settings import Upstream
+from mirror.errors import Absent, Denied, Nonsense, Throttled, Unreachable, UpstreamError
+from mirror.oci.digest import Digest
+from mirror.upstream.answers import ManifestHead
+from tests.support.content import OCI_MANIFEST
+from tests.support.faults import Fault
+from tests.support.raw import RawUpstream, answer, redirect
+from tests.support.registry import FakeRegistry
+from tests.support.upstreams import LIMITS, Setting, opened
+
+BLOB = b"blob"
+DIGEST = Digest.of(BLOB)
+NO_ANSWER = [400, 401, 403, 404, 405, 501]
+
+
+def _asked(server: FakeRegistry) -> list[str]:
+    return [seen.method for seen in server.requests]
+
+
+@pytest.mark.parametrize("status", NO_ANSWER)
+@pytest.mark.parametrize("told", [True, False])
+async def test_a_manifest_that_a_head_is_refused_is_told_by_its_body(status: int, told: bool) -> None:
+    async with FakeRegistry() as server, opened(Upstream(endpoints=(server.url,))) as registry:
+        image = server.push_image("a/b", "v1", [BLOB])
+        server.fail(Fault(status=status), "HEAD", times=None)
+        if not told:
+            server.fail(Fault(headers={"Docker-Content-Digest": None}), "GET", "/manifests/")
+        head = await registry.head_manifest("a/b", "v1")
+        assert head == ManifestHead(image.digest, OCI_MANIFEST, len(image.manifest_body))
+        assert _asked(server) == ["HEAD", "GET"]
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 405, 501])
+async def test_a_blob_that_a_head_is_refused_is_told_by_the_head_of_a_get(status: int) -> None:
+    async with FakeRegistry() as server, opened(Upstream(endpoints=(server.url,))) as registry:
+        digest = server.push_blob("a/b", b"x" * 2**20)
+        server.fail(Fault(status=status), "HEAD", times=None)
+        assert await registry.head_blob("a/b", digest) == 2**20
+        assert _asked(server) == ["HEAD", "GET"]
+
+
+async def test_a_blob_that_a_head_calls_absent_is_absent() -> None:
+    async with FakeRegistry() as server, opened(Upstream(endpoints=(server.url,))) as registry:
+        with pytest.raises(Absent):
+            await registry.head_blob("a/b", DIGEST)
+        assert _asked(server) == ["HEAD"]
+
+
+async def test_a_tag_that_is_not_there_is_absent_by_the_word_of_a_get() -> None:
+    async with FakeRegistry() as server, opened(Upstream(endpoints=(server.url,))) as registry:
+        with pytest.raises(Absent):
+            await registry.head_manifest("a/b", "v1")
+        assert _asked(server) == ["HEAD", "GET"]
+
+
+async def test_an_address_that_is_signed_for_get_alone_still_tells_the_size() -> None:
+    refusal = [answer("403 Forbidden", ["Content-Length: 0"])]
+    whole = [answer("200 OK", ["Content-Length: 4"], BLOB)]
+    async with RawUpstream(refusal, whole, host="127.0.0.2") as storage:
+        async with (
+            RawUpstream(redirect(f"{storage.url}/signed")) as server,
+            opened(Upstream(endpoints=(server.url,), allow_private_addresses=True)) as registry,
+        ):
+            assert await registry.head_blob("a/b", DIGEST) == 4
+        assert [seen.method for seen in storage.requests] == ["HEAD", "GET"]
+
+
+async def test_an_endpoint_that_does_not_do_head_is_not_put_behind_the_others() -> None:
+    async with FakeRegistry() as one, FakeRegistry() as two:
+        one.push_image("a/b", "v1", [BLOB])
+        one.fail(Fault(status=405), "HEAD", times=None)
+        async with opened(Upstream(endpoints=(one.url, two.url))) as registry:
+            await registry.head_manifest("a/b", "v1")
+            await registry.head_blob("a/b", DIGEST)
+            await registry.manifest("a/b", "v1")
+        assert two.requests == []
+
+
+async def test_a_login_that_a_head_does_not_ask_for_is_asked_for_by_the_get() -> None:
+    async with FakeRegistry() as server, opened(Upstream(endpoints=(server.url,))) as registry:
+        image = server.push_image("a/b", "v1", [])
+        server.require_bearer()
+        server.fail(Fault(status=401), "HEAD")
+        assert (await registry.head_manifest("a/b", "v1")).digest == image.digest
+        assert (await registry.head_manifest("a/b", "v1")).digest == image.digest
+        assert _asked(server) == ["HEAD", "GET", "GET", "GET", "HEAD"]  # the second GET is for the token
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(401, Denied), (403, Denied), (405, Nonsense), (404, Absent), (503, Unreachable)]
+)
+async def test_what_a_get_says_in_place_of_a_head_stands(status: int, kind: type[UpstreamError]) -> None:
+    async with FakeRegistry() as server, opened(Upstream(endpoints=(server.url,))) as registry:
+        server.fail(Fault(status=405), "HEAD", times=None)
+        server.fail(Fault(status=status), "GET", times=None)
+        with pytest.raises(kind):
+            await registry.head_manifest("a/b", "v1")
+
+
+@pytest.mark.parametrize(("status", "kind"), [(429, Throttled), (500, Unreachable), (503, Unreachable)])
+async def test_trouble_is_not_the_methods_fault(status: int, kind: type[UpstreamError]) -> None:
+    async with FakeRegistry() as server, opened(Upstream(endpoints=(server.url,))) as registry:
+        server.fail(Fault(status=status), times=None)
+        with pytest.raises(kind):
+            await registry.head_manifest("a/b", "v1")
+        with pytest.raises(kind):
+            await registry.head_blob("a/b", DIGEST)
+        assert _asked(server) == ["HEAD", "HEAD"]
+
+
+async def test_no_more_is_read_than_a_manifest_may_be_long() -> None:
+    limits = LIMITS.model_copy(update={"manifest_size": 1024})
+    async with FakeRegistry() as server, opened(Upstream(endpoints=(server.url,)), Setting(limits)) as registry:
+        server.push_manifest("a/b", "large", b"x" * 1025, OCI_MANIFEST)
+        server.fail(Fault(status=405), "HEAD")
+        with pytest.raises(Nonsense, match="more than 1024 bytes"):
+            await registry.head_manifest("a/b", "large")
