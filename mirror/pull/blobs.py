@@ -22,8 +22,6 @@ from mirror.store.catalog import Key
 from mirror.store.index import Member
 from mirror.store.store import Store
 
-_HIT = Answer(Outcome.HIT)
-
 
 class Whole:
     """A stored blob as a `Readable`."""
@@ -55,36 +53,39 @@ class Blobs:
         """The blob if it is in memory and this repository is known to have it. Never waits."""
         name = str(digest)
         body = self._memory.get(name)
-        if body is None or self._store.facts.member(target.name, target.repository, name) is None:
+        proof = None if body is None else self._proof(target, digest)
+        if body is None or proof is None:
             return None
         self._store.used(name, time.time())
-        return FoundBlob(digest, len(body), body, _HIT)
+        return FoundBlob(digest, len(body), body, _hit(proof))
 
     async def find(self, target: Target, digest: Digest) -> FoundBlob:
         """The blob, which may still be growing; its content is the receiver's to close.
 
         Raises UpstreamError when neither we nor the upstream can give it, before a byte is promised. May be cancelled.
         """
-        if not self._proven(target, digest):
+        if self._proof(target, digest) is None:
             self._refuse_absent(target, digest)
             if await self._held(digest):
                 await self._ask(target, digest)
-        if self._proven(target, digest):
-            stored = await self._stored(digest)
+        proof = self._proof(target, digest)
+        if proof is not None:
+            stored = await self._stored(digest, proof)
             if stored is not None:
                 return stored
             self._refuse_absent(target, digest)
-        if self._fetched_for_another(target, digest) and not self._proven(target, digest):
+        if self._fetched_for_another(target, digest) and self._proof(target, digest) is None:
             await self._ask(target, digest)
         return await self._follow(target, digest)
 
     async def head(self, target: Target, digest: Digest) -> FoundBlob:
         """What an answer to HEAD needs. Starts no fetch. Raises as `find`."""
-        if self._proven(target, digest):
+        proof = self._proof(target, digest)
+        if proof is not None:
             stored = await opened(self._store, digest)
             if stored is not None:
                 stored.close()
-                return FoundBlob(digest, stored.size, None, _HIT)
+                return FoundBlob(digest, stored.size, None, _hit(proof))
             fetch = self._fetches.find(target, digest)
             if fetch is not None and fetch.growth.total is not None:
                 return FoundBlob(digest, fetch.growth.total, None, Answer(Outcome.JOINED))
@@ -120,20 +121,20 @@ class Blobs:
         else:
             await reader.ready(0)
 
-    async def _stored(self, digest: Digest) -> FoundBlob | None:
+    async def _stored(self, digest: Digest, proof: Member) -> FoundBlob | None:
         """The blob from the store; small ones are read, and kept in memory."""
         blob = await opened(self._store, digest)
         if blob is None:
             return None
         if blob.size > SMALL:
             self._store.used(str(digest), time.time())
-            return FoundBlob(digest, blob.size, Whole(blob), _HIT)
+            return FoundBlob(digest, blob.size, Whole(blob), _hit(proof))
         body = await read_whole(self._store, blob)
         if body is None:
             return None
         self._store.used(str(digest), time.time())
         self._memory.put(str(digest), body)
-        return FoundBlob(digest, blob.size, body, _HIT)
+        return FoundBlob(digest, blob.size, body, _hit(proof))
 
     async def _held(self, digest: Digest) -> bool:
         """Whether the bytes are here, for whomever they were fetched."""
@@ -142,8 +143,9 @@ class Blobs:
             blob.close()
         return blob is not None
 
-    def _proven(self, target: Target, digest: Digest) -> bool:
-        return self._store.facts.member(target.name, target.repository, str(digest)) is not None
+    def _proof(self, target: Target, digest: Digest) -> Member | None:
+        """The upstream's word that this repository has the blob, if it was ever given."""
+        return self._store.facts.member(target.name, target.repository, str(digest))
 
     def _fetched_for_another(self, target: Target, digest: Digest) -> bool:
         fetch = self._fetches.find(target, digest)
@@ -171,3 +173,7 @@ class Blobs:
 def _absence(target: Target, digest: Digest) -> Key:
     # Of another kind than a manifest's: registries do not give manifests as blobs, nor blobs as manifests.
     return Key("absent-blob", target.name, target.repository, str(digest))
+
+
+def _hit(proof: Member) -> Answer:
+    return Answer(Outcome.HIT, proof.since)

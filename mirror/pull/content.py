@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, Self
 
 from mirror.oci.digest import Digest
@@ -45,6 +45,7 @@ class Manifest:
     media_type: str
     size: int
     body: bytes | None
+    since: float | None = field(default=None, compare=False)  # when the upstream said that the repository has it
 
     @classmethod
     def told(cls, digest: Digest, head: ManifestHead) -> Self | None:

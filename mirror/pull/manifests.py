@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mirror.errors import Absent, Code, Nonsense
+from mirror.errors import Absent, Code
 from mirror.flights import Flights
 from mirror.oci.digest import Digest
 from mirror.outcome import Outcome
@@ -15,8 +15,6 @@ from mirror.pull.tags import TagQuestion, Tags
 from mirror.pull.upstreams import Target
 from mirror.store.catalog import Key
 from mirror.store.facts import Facts
-
-_HIT = Answer(Outcome.HIT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +41,7 @@ class Manifests:
         if isinstance(question.reference, str):
             return self._tags.recall(_of_tag(question, question.reference))
         manifest = self._shelf.recall(question.target, str(question.reference))
-        return None if manifest is None else FoundManifest(manifest, _HIT)
+        return None if manifest is None else FoundManifest(manifest, Answer(Outcome.HIT, manifest.since))
 
     async def find(self, question: Question) -> FoundManifest:
         """The manifest. Raises UpstreamError when neither we nor the upstream can give it. May be cancelled."""
@@ -59,7 +57,7 @@ class Manifests:
         target = question.target
         manifest = await self._shelf.find(target, digest)
         if manifest is not None:
-            return FoundManifest(manifest, _HIT)
+            return FoundManifest(manifest, Answer(Outcome.HIT, manifest.since))
         key = Key("absent", target.name, target.repository, str(digest))
         if self._facts.absent(key):
             raise Absent("the upstream has no such manifest", code=Code.MANIFEST_UNKNOWN)
@@ -82,10 +80,7 @@ class Manifests:
 
     async def _ask_head(self, target: Target, digest: Digest, body: bool) -> FoundManifest | None:
         """The answer as far as a HEAD can give it; None when a body is needed."""
-        try:
-            head = await target.upstream.registry.head_manifest(target.repository, str(digest))
-        except Nonsense:
-            return None  # there are registries that do not know the method: a GET will tell
+        head = await target.upstream.registry.head_manifest(target.repository, str(digest))
         if head.digest not in (None, digest):
             return None
         manifest = await self._shelf.adopt(target, digest, head.media_type)

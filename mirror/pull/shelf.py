@@ -43,7 +43,7 @@ class Shelf:
         if body is None:
             return None
         self._store.used(content, time.time())
-        return Manifest(Digest.parse(digest), member.media_type, len(body), body)
+        return Manifest(Digest.parse(digest), member.media_type, len(body), body, member.since)
 
     async def find(self, target: Target, digest: Digest) -> Manifest | None:
         """The manifest, if it is held and this repository is known to have it."""
@@ -56,7 +56,7 @@ class Shelf:
         if body is None:
             return None
         self._store.used(content, time.time())
-        return Manifest(digest, member.media_type, len(body), body)
+        return Manifest(digest, member.media_type, len(body), body, member.since)
 
     async def holds(self, digest: Digest) -> bool:
         """Whether the bytes are here, for whichever repository."""

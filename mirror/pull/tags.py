@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from cachetools import LRUCache
 
-from mirror.errors import Absent, Code, Denied, Nonsense, Throttled, Unreachable, UpstreamError
+from mirror.errors import Absent, Code, Denied, Throttled, Unreachable, UpstreamError
 from mirror.flights import Flights
 from mirror.oci.digest import Digest
 from mirror.oci.media_types import accepts
@@ -135,13 +135,10 @@ class Tags:
     async def _ask_head(self, inquiry: _Inquiry) -> FoundManifest | None:
         """The answer as far as a HEAD can give it; None when a body is needed."""
         question, target = inquiry.question, inquiry.question.target
-        try:
-            head = await self._heads.join(
-                inquiry.key,
-                lambda: target.upstream.registry.head_manifest(target.repository, question.tag, inquiry.variant.accept),
-            )
-        except Nonsense:
-            return None  # there are registries that do not know the method: a GET will tell
+        head = await self._heads.join(
+            inquiry.key,
+            lambda: target.upstream.registry.head_manifest(target.repository, question.tag, inquiry.variant.accept),
+        )
         if head.digest is None:
             return None
         now = self._now()

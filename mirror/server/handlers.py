@@ -77,7 +77,7 @@ class Handlers:
         blobs = self._pulls.blobs
         found = blobs.recall(target, endpoint.digest)
         if found is not None and isinstance(found.content, bytes):
-            exchange.lasting = Lasting(exchange.reference, found.content)
+            exchange.lasting = Lasting(exchange.reference, found.content, checked=found.answer.checked)
         if found is None:
             head = exchange.request.method == "HEAD"
             found = await (blobs.head if head else blobs.find)(target, endpoint.digest)
@@ -112,4 +112,4 @@ def _lasting(question: Question, found: FoundManifest) -> Lasting | None:
         return None
     if isinstance(question.reference, str):
         return Lasting(str(manifest.digest), manifest.body, manifest.media_type, answer.checked, answer.until)
-    return Lasting(str(manifest.digest), manifest.body)
+    return Lasting(str(manifest.digest), manifest.body, checked=answer.checked)

@@ -119,14 +119,14 @@ class Note:
 def member_note(member: Member) -> Note:
     """The proof of membership as a fact."""
     key = Key("member", member.upstream, member.repository, member.digest)
-    return Note(key, {"media_type": member.media_type, "content": member.content})
+    return Note(key, {"media_type": member.media_type, "content": member.content, "since": member.since})
 
 
 def noted_member(key: Key, fact: dict[str, Any]) -> Member | None:
     """The proof that a fact holds, or None where it holds something else."""
     match fact:
-        case {"media_type": str() | None as media_type, "content": str() | None as content}:
-            return Member(key.upstream, key.repository, key.reference, media_type, content)
+        case {"media_type": str() | None as media_type, "content": str() | None as content, "since": float() as since}:
+            return Member(key.upstream, key.repository, key.reference, media_type, content, since)
     return None
 
 

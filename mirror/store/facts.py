@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from cachetools import LRUCache
 
@@ -56,6 +56,7 @@ class Facts:
         known = self.member(member.upstream, member.repository, member.digest)
         if known is not None and (known.media_type is not None or member.media_type is None):
             return
+        member = replace(member, since=self._now())
         self._members[(member.upstream, member.repository, member.digest)] = member
         self._write_index.submit(lambda index: index.put_members([member]))
         self._note(member_note(member))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self
 
@@ -35,6 +35,7 @@ CREATE TABLE IF NOT EXISTS members (
     digest TEXT NOT NULL,
     media_type TEXT,              -- NULL for what was asked for as a blob
     content TEXT,                 -- NULL unless the bytes are stored under another digest (schema 1)
+    since REAL NOT NULL,          -- when the upstream said so; wall clock, seconds
     PRIMARY KEY (upstream, repository, digest)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS tags (
@@ -73,13 +74,17 @@ def is_broken(error: DatabaseError) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """The proof that a repository of an upstream has a digest; of a manifest with its type, and where its bytes are."""
+    """The proof that a repository of an upstream has a digest; of a manifest with its type, and where its bytes are.
+
+    `since`: when the upstream said so, by the wall clock; the same proof whenever that was.
+    """
 
     upstream: str
     repository: str
     digest: str
     media_type: str | None = None
     content: str | None = None
+    since: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +193,7 @@ class Index:
 
     def member(self, upstream: str, repository: str, digest: str) -> Member | None:
         row = self._connection.execute(
-            "SELECT media_type, content FROM members WHERE upstream = ? AND repository = ? AND digest = ?",
+            "SELECT media_type, content, since FROM members WHERE upstream = ? AND repository = ? AND digest = ?",
             (upstream, repository, digest),
         ).fetchone()
         return Member(upstream, repository, digest, *row) if row else None
@@ -196,14 +201,14 @@ class Index:
     def put_members(self, members: Iterable[Member]) -> None:
         """Note proofs; a manifest's type, once known, is not lost to the same digest proven as a blob."""
         self._connection.executemany(
-            "INSERT INTO members (upstream, repository, digest, media_type, content) VALUES (?, ?, ?, ?, ?)"
+            "INSERT INTO members (upstream, repository, digest, media_type, content, since) VALUES (?, ?, ?, ?, ?, ?)"
             " ON CONFLICT DO UPDATE SET media_type = coalesce(media_type, excluded.media_type),"
             " content = coalesce(content, excluded.content)",
-            [(m.upstream, m.repository, m.digest, m.media_type, m.content) for m in members],
+            [(m.upstream, m.repository, m.digest, m.media_type, m.content, m.since) for m in members],
         )
 
     def members(self) -> Iterator[Member]:
-        query = "SELECT upstream, repository, digest, media_type, content FROM members"
+        query = "SELECT upstream, repository, digest, media_type, content, since FROM members"
         yield from (Member(*row) for row in self._connection.execute(query))
 
     def put_tags(self, tags: Iterable[TagRow]) -> None:

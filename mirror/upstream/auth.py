@@ -25,8 +25,6 @@ from mirror.upstream.credentials import Credentials, Login
 from mirror.upstream.refusals import Refusals
 from mirror.upstream.tokens import Grant, Token, Tokens
 
-_SUSPECT = 10.0  # seconds after which a token that is refused may be one that has expired or was revoked
-
 
 @dataclass(frozen=True, slots=True)
 class Door:
@@ -63,11 +61,15 @@ class Bearer:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """`header` is the value of `Authorization`, made of a `token` (Bearer) or of the `login` itself (Basic)."""
+    """`header` is the value of `Authorization`, made of a `token` (Bearer) or of the `login` itself (Basic).
+
+    `grant` is what a token from elsewhere was given for.
+    """
 
     header: str = field(repr=False)
     token: Token | None = None
     login: Login | None = None
+    grant: Grant | None = None
 
 
 class Access:
@@ -113,15 +115,18 @@ class Access:
             scheme = await asyncio.to_thread(_choose, door, challenges, False, "")
             if isinstance(scheme, Basic):
                 return None
-            token = await self._keys.tokens.get(Grant(None, scheme.realm, scheme.service, _scope(repository)))
+            grant = Grant(None, scheme.realm, scheme.service, _scope(repository))
+            token = await self._keys.tokens.get(grant)
         except (Denied, Nonsense):
             return None
-        return Proof(f"Bearer {token.text}", token)
+        return Proof(f"Bearer {token.text}", token, grant=grant)
 
     def refused(self, proof: Proof) -> None:
-        """This one was answered 401: a login is then not shown again for a while."""
+        """This one was answered 401: a login is not shown again for a while, a token from elsewhere soon replaced."""
         if proof.login is not None:
             self._keys.refusals.add((proof.login, self._door.endpoint))
+        if proof.grant is not None and proof.token is not None and not self._young(proof.token):
+            self._keys.tokens.drop(proof.grant, proof.token)
 
     async def renewed(self, repository: str, refused: Proof) -> Proof | None:
         """A new proof after a 400, which is how ECR calls an expired token; None when the token is too young for that.
@@ -162,7 +167,7 @@ class Access:
         return grant is not None and token is not None and self._young(token) and self._keys.tokens.holds(grant, token)
 
     def _young(self, token: Token) -> bool:
-        return self._keys.clock() - token.issued < _SUSPECT
+        return token.young(self._keys.clock())
 
     def _basic(self, login: Login | None) -> Proof:
         if login is None:

@@ -108,7 +108,10 @@ class Endpoint:
         proof = await self._access.elsewhere(url, challenges, redirects.repository(url) or question.repository)
         if proof is None:
             return arrived
-        return replace(await self._travel(question, url, proof), at_home=False)
+        second = await self._travel(question, url, proof)
+        if second.at_home and second.response.status == 401:
+            self._access.refused(proof)
+        return replace(second, at_home=False)
 
     def _canonical(self, question: Question) -> URL:
         path = f"{self.url.raw_path.rstrip('/')}/v2/{question.repository}/{question.path}"

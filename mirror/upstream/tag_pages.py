@@ -23,20 +23,29 @@ from mirror.upstream.endpoints import Endpoints
 _AT_ONCE = 1000  # names, the most that registries with such cursors hand out
 _PAGES = 1000
 _NAMES = 100_000
-_LONGEST = 60.0  # seconds that a walk may take
+_LONGEST = 60.0  # seconds
 _REMEMBERED = 4  # lists that were walked, for a client that goes through one page by page
 _MEMORY = 60.0  # seconds
 
 
 class TagPages:
-    """Remembers whether the upstream has cursors of its own. `largest`: bytes of a page."""
+    """Remembers whether the upstream has cursors of its own.
+
+    `largest`: bytes of a page; `longest`: seconds that a walk may take.
+    """
 
     def __init__(
-        self, name: str, endpoints: Endpoints, largest: int, clock: Callable[[], float] = time.monotonic
+        self,
+        name: str,
+        endpoints: Endpoints,
+        largest: int,
+        clock: Callable[[], float] = time.monotonic,
+        longest: float = _LONGEST,
     ) -> None:
         self._name = name
         self._endpoints = endpoints
         self._largest = largest
+        self._longest = longest
         self._own_cursors = False
         self._walked: TTLCache[str, TagsPage] = TTLCache(_REMEMBERED, _MEMORY, clock)
 
@@ -53,12 +62,11 @@ class TagPages:
 
     async def _whole(self, repository: str) -> TagsPage:
         try:
-            async with asyncio.timeout(_LONGEST):
+            async with asyncio.timeout(self._longest):
                 names = await self._walk(_question(repository, {"n": str(_AT_ONCE)}))
         except TimeoutError:
-            raise Unreachable(
-                f"{self._name}: its list of tags has no end in {_LONGEST:g} s", code=Code.TIMEOUT
-            ) from None
+            said = f"{self._name}: its list of tags has no end within {self._longest:g} s"
+            raise Unreachable(said, code=Code.TIMEOUT) from None
         page = self._walked[repository] = TagsPage(tuple(sorted(names)), more=False, whole=True)
         return page
 

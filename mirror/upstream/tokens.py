@@ -30,6 +30,7 @@ _LIFETIME = 60.0  # seconds, when the answer does not say; so the specification
 _SHORTEST, _LONGEST = 10.0, 3600.0
 _FRESH = 0.8  # the part of its life after which a token is renewed
 _PAUSE = 5.0  # seconds between two tries to renew a token that is still good
+_SUSPECT = 10.0  # seconds after which a token that is refused may be one that was revoked
 _KEPT = 1024  # there is one for each repository
 _printable = re.compile(r"[\x21-\x7e]+", re.ASCII).fullmatch
 
@@ -46,14 +47,22 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """`text` goes behind `Bearer`; `issued` is a time of the monotonic clock, `lifetime` seconds."""
+    """`text` goes behind `Bearer`; `issued` is a time of the monotonic clock, `lifetime` seconds that it is used for.
+
+    `expected`: seconds within which it cannot have expired, nor is likely to have been revoked.
+    """
 
     text: str = field(repr=False)
     issued: float
     lifetime: float
+    expected: float = _SUSPECT
 
     def fresh(self, now: float) -> bool:
         return now < self.issued + self.lifetime * _FRESH
+
+    def young(self, now: float) -> bool:
+        """Whether another token in its place would be refused as well, if this one is."""
+        return now < self.issued + self.expected
 
     def valid(self, now: float) -> bool:
         return now < self.issued + self.lifetime
@@ -72,7 +81,8 @@ def parse(body: bytes, now: float) -> Token:
         raise ValueError("holds no token that could be sent")
     told = document.get("expires_in")
     lifetime = _LIFETIME if isinstance(told, bool) or not isinstance(told, (int, float)) else float(told)
-    return Token(text, now, min(max(lifetime, _SHORTEST), _LONGEST))
+    expected = lifetime if 0 < lifetime < _SUSPECT else _SUSPECT
+    return Token(text, now, min(max(lifetime, _SHORTEST), _LONGEST), expected)
 
 
 class Tokens:

@@ -9,8 +9,10 @@ import pytest
 
 from mirror.errors import Absent, Code, Denied, Interrupted, MirrorError, Unreachable
 from mirror.pull.fetches import Bounds
+from mirror.tasks import spawn
 from tests.support.caches import content, data_of_the_ingest, under_way
-from tests.support.faults import Fault
+from tests.support.clock import Clock
+from tests.support.faults import Fault, Gate
 from tests.support.pulling import Pulling, Setup, pulling, read
 from tests.support.registry import FakeRegistry
 
@@ -54,6 +56,23 @@ async def test_f7_it_goes_on_at_the_canonical_address_not_at_the_redirects(tmp_p
         origins = [(seen.origin, seen.headers.get("range")) for seen in registry.requests]
         assert origins == [("main", None), ("cdn", None), ("main", "bytes=500000-"), ("cdn", "bytes=500000-")]
         assert registry.bytes_sent == len(DATA)
+
+
+async def test_f7_it_goes_on_with_another_token_when_the_old_one_has_expired(tmp_path: Path) -> None:
+    clock = Clock()
+    async with FakeRegistry() as registry, pulling(tmp_path, Setup(clock=clock), one=registry.url) as pull:
+        login = registry.require_bearer()
+        gate = Gate(100_000)
+        await pull.blobs.head(pull.target(), registry.push_blob("a/b", DATA))  # which asks for the first token
+        registry.fail(Fault(cut_at=300_000, gate=gate), "GET", "/blobs/")
+        fetching = spawn(fetched(pull, registry), "fetching")
+        await gate.arrived.wait()
+        login.revoke()
+        clock.advance(60)
+        gate.open()
+        assert await fetching == DATA
+        assert login.issued == 2
+        assert ranges(registry) == [None, "bytes=300000-", "bytes=300000-"]
 
 
 async def test_f7_it_goes_on_at_the_next_endpoint(tmp_path: Path) -> None:

@@ -31,7 +31,9 @@ async def test_a_body_that_breaks_off_is_resumed_where_it_broke(redirects: bool,
 
 
 async def test_a_resume_survives_an_expired_signature_and_an_expired_token() -> None:
-    async with FakeRegistry() as server, opened(Upstream(endpoints=(server.url,))) as registry:
+    clock = Clock()
+    setting = Setting(clock=clock)
+    async with FakeRegistry() as server, opened(Upstream(endpoints=(server.url,)), setting) as registry:
         digest = server.push_blob("a/b", LAYER)
         login = server.require_bearer()
         server.redirects = True
@@ -41,6 +43,7 @@ async def test_a_resume_survives_an_expired_signature_and_an_expired_token() -> 
         async with asyncio.timeout(10):
             await gate.arrived.wait()
         login.revoke()
+        clock.advance(10)
         server.expire_signatures()
         gate.open()
         assert digest.verifies(await pulling)

@@ -33,13 +33,14 @@ TURN = 64 * 1024  # bytes that a reader takes at once
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What a pull is made with; `filesystem` is the disk of its store."""
+    """What a pull is made with: the disk of its store, the wall clock for tags, and a monotonic one for tokens."""
 
     policy: Policy = POLICY
     bounds: Bounds = BOUNDS
     limits: Limits = LIMITS
     filesystem: Filesystem = field(default_factory=Filesystem)
     now: Callable[[], float] = time.time
+    clock: Callable[[], float] = time.monotonic
 
 
 class Pulling:
@@ -82,7 +83,7 @@ async def pulling(root: Path, setup: Setup | None = None, **endpoints: str | Seq
         for name, urls in endpoints.items():
             configured = Configured(endpoints=(urls,) if isinstance(urls, str) else tuple(urls))
             transport = Transport(name, configured, setup.limits)
-            registry = Registry(name, configured, setup.limits, transport)
+            registry = Registry(name, configured, setup.limits, transport, setup.clock)
             stack.push_async_callback(registry.aclose)
             upstreams[name] = Upstream(name, registry, setup.policy)
         table = Upstreams(list(upstreams.values()), {}, {}, "one")

@@ -1,93 +1,165 @@
-"""Metrics: what is counted is published, under names that dashboards are made for, without names of strangers."""
+"""The figures: their names, that they can be read, and that no stranger can make more of them."""
 
 from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from mirror.metrics import Levels, Metrics, Tally
+from mirror.metrics import CONTENT_TYPE, Levels, Metrics, Tally
+from mirror.outcome import Outcome
+from tests.support.figures import figure, figures
+
+# What dashboards are made of: renaming one of these breaks somebody's.
+NAMES = {
+    "mirror_build_info": ("gauge", {"version"}),
+    "mirror_requests": ("counter", {"upstream", "kind", "result"}),
+    "mirror_served_bytes": ("counter", {"upstream", "kind", "result"}),
+    "mirror_upstream_bytes": ("counter", {"upstream"}),
+    "mirror_upstream_request_duration_seconds": ("histogram", {"upstream", "op", "code", "le"}),
+    "mirror_upstream_last_success_timestamp_seconds": ("gauge", {"upstream"}),
+    "mirror_integrity_failures": ("counter", {"where"}),
+    "mirror_fills": ("counter", set()),
+    "mirror_fills_in_flight": ("gauge", set()),
+    "mirror_fill_joins": ("counter", set()),
+    "mirror_cache_bytes": ("gauge", set()),
+    "mirror_cache_limit_bytes": ("gauge", set()),
+    "mirror_evicted_bytes": ("counter", set()),
+    "mirror_facts_lost": ("counter", set()),
+    "mirror_client_connections": ("gauge", set()),
+}
 
 
-def figures(metrics: Metrics) -> dict[str, dict[tuple[str, ...], float]]:
-    """Every sample of the exposition: by name, and by the values of its labels in the order of their names."""
-    found: dict[str, dict[tuple[str, ...], float]] = {}
-    for family in text_string_to_metric_families(metrics.render().decode()):
-        for sample in family.samples:
-            labels = tuple(value for _, value in sorted(sample.labels.items()))
-            found.setdefault(sample.name, {})[labels] = sample.value
-    return found
+def levels(value: Callable[[], float] = lambda: 7) -> Levels:
+    return Levels(*[value] * 8)
 
 
-@pytest.fixture
-def metrics() -> Metrics:
-    return Metrics("1.2.3", now=lambda: 1000.0)
-
-
-def test_answers_are_counted_by_upstream_kind_and_result(metrics: Metrics) -> None:
-    metrics.requests.add("docker.io", "blob", "hit", 10)
-    metrics.requests.add("docker.io", "blob", "hit", 5)
-    metrics.requests.add("quay.io", "manifest", "miss", 1)
-    found = figures(metrics)
-    assert found["mirror_requests_total"] == {("blob", "hit", "docker.io"): 2, ("manifest", "miss", "quay.io"): 1}
-    assert found["mirror_served_bytes_total"][("blob", "hit", "docker.io")] == 15
-
-
-def test_a_tally_says_nothing_before_it_has_counted() -> None:
-    assert [sample for family in Tally().collect() for sample in family.samples] == []
-
-
-@pytest.mark.parametrize(("code", "usable"), [("200", True), ("307", True), ("404", False), ("timeout", False)])
-def test_only_a_usable_answer_is_a_success_of_the_upstream(metrics: Metrics, code: str, usable: bool) -> None:
-    metrics.exchange("docker.io", "blob", code, 0.25, 100)
-    found = figures(metrics)
-    assert found["mirror_upstream_request_duration_seconds_count"] == {(code, "blob", "docker.io"): 1}
-    assert found["mirror_upstream_request_duration_seconds_sum"] == {(code, "blob", "docker.io"): 0.25}
-    assert found["mirror_upstream_bytes_total"] == {("docker.io",): 100}
-    assert found.get("mirror_upstream_last_success_timestamp_seconds", {}) == (
-        {("docker.io",): 1000.0} if usable else {}
-    )
-
-
-def test_both_places_of_corruption_are_there_from_the_start(metrics: Metrics) -> None:
+def everything() -> Metrics:
+    """Metrics in which each figure has been counted once."""
+    metrics = Metrics("1.2.3", now=lambda: 1000.0)
+    metrics.watch(levels())
+    metrics.requests.add("docker.io", "blob", Outcome.HIT, 1234)
+    metrics.exchange("docker.io", "blob", "200", 0.25, 5678)
     metrics.corrupt("store")
-    assert figures(metrics)["mirror_integrity_failures_total"] == {("store",): 1, ("upstream",): 0}
+    return metrics
 
 
-def test_figures_that_others_keep_are_asked_for_when_somebody_looks(metrics: Metrics) -> None:
-    size = [1.0]
-    metrics.watch(
-        Levels(
-            cache_bytes=lambda: size[0],
-            cache_limit_bytes=lambda: 2,
-            evicted_bytes=lambda: 3,
-            facts_lost=lambda: 4,
-            fills=lambda: 5,
-            fills_in_flight=lambda: 6,
-            fill_joins=lambda: 7,
-            connections=lambda: 8,
-        )
-    )
-    size[0] = 9
-    found = figures(metrics)
-    expected = {
-        "mirror_cache_bytes": 9,
-        "mirror_cache_limit_bytes": 2,
-        "mirror_evicted_bytes_total": 3,
-        "mirror_facts_lost_total": 4,
-        "mirror_fills_total": 5,
-        "mirror_fills_in_flight": 6,
-        "mirror_fill_joins_total": 7,
-        "mirror_client_connections": 8,
+def test_the_exposition_can_be_read_and_the_names_are_these() -> None:
+    found = {
+        family.name: (family.type, {label for sample in family.samples for label in sample.labels})
+        for family in text_string_to_metric_families(everything().render().decode())
+        if family.name.startswith("mirror_")
     }
-    assert {name: found[name][()] for name in expected} == expected
+    assert found == NAMES
 
 
-def test_the_version_and_the_process_are_published(metrics: Metrics) -> None:
-    found = figures(metrics)
-    assert found["mirror_build_info"] == {("1.2.3",): 1}
-    assert found["process_resident_memory_bytes"][()] > 0
+def test_every_figure_says_what_it_is() -> None:
+    for family in text_string_to_metric_families(everything().render().decode()):
+        assert family.documentation.endswith(".") or not family.name.startswith("mirror_")
 
 
-def test_no_series_is_made_for_the_time_of_creation(metrics: Metrics) -> None:
-    metrics.exchange("docker.io", "blob", "200", 0.1, 1)
-    assert not [name for name in figures(metrics) if name.startswith("mirror_") and name.endswith("_created")]
+def test_each_figure_stands_once() -> None:
+    text = everything().render().decode()
+    declared = re.findall(r"^# TYPE (\S+) ", text, re.MULTILINE)
+    assert len(declared) == len(set(declared))
+    samples = [line.rpartition(" ")[0] for line in text.splitlines() if not line.startswith("#")]
+    assert len(samples) == len(set(samples))
+
+
+def test_it_is_announced_as_the_format_that_it_is() -> None:
+    assert CONTENT_TYPE.startswith("text/plain; version=0.0.4")
+
+
+def test_it_says_what_is_running() -> None:
+    text = everything().render()
+    assert figure(text, "mirror_build_info", version="1.2.3") == 1
+    assert (figure(text, "process_resident_memory_bytes") or 0) > 0
+    assert any(name == "python_info" for name, _ in figures(text))
+
+
+def test_requests_are_counted_by_upstream_kind_and_result() -> None:
+    metrics = Metrics("1")
+    for _ in range(3):
+        metrics.requests.add("docker.io", "blob", Outcome.HIT, 10)
+    metrics.requests.add("docker.io", "blob", Outcome.MISS, 5)
+    metrics.requests.add("", "ping", Outcome.BYPASS, 2)
+    text = metrics.render()
+    of_hits = {"upstream": "docker.io", "kind": "blob", "result": "hit"}
+    assert figure(text, "mirror_requests_total", **of_hits) == 3
+    assert figure(text, "mirror_served_bytes_total", **of_hits) == 30
+    assert figure(text, "mirror_requests_total", **of_hits | {"result": "miss"}) == 1
+    assert figure(text, "mirror_requests_total", upstream="", kind="ping", result="bypass") == 1
+
+
+def test_exchanges_are_timed_and_their_bytes_counted() -> None:
+    metrics = Metrics("1", now=lambda: 1000.0)
+    for seconds in (0.01, 3.0):
+        metrics.exchange("ghcr.io", "manifest", "200", seconds, 100)
+    text = metrics.render()
+    labels = {"upstream": "ghcr.io", "op": "manifest", "code": "200"}
+    assert figure(text, "mirror_upstream_request_duration_seconds_count", **labels) == 2
+    assert figure(text, "mirror_upstream_request_duration_seconds_sum", **labels) == pytest.approx(3.01)
+    assert figure(text, "mirror_upstream_request_duration_seconds_bucket", **labels, le="0.02") == 1
+    assert figure(text, "mirror_upstream_request_duration_seconds_bucket", **labels, le="+Inf") == 2
+    assert figure(text, "mirror_upstream_bytes_total", upstream="ghcr.io") == 200
+
+
+@pytest.mark.parametrize(
+    ("code", "success"),
+    [("200", True), ("206", True), ("307", True), ("304", True), ("404", False), ("503", False), ("timeout", False)],
+)
+def test_a_usable_answer_is_a_success(code: str, success: bool) -> None:
+    metrics = Metrics("1", now=lambda: 1000.0)
+    metrics.exchange("ghcr.io", "manifest", code, 0.1, 0)
+    last = figure(metrics.render(), "mirror_upstream_last_success_timestamp_seconds", upstream="ghcr.io")
+    assert last == (1000.0 if success else None)
+
+
+def test_what_others_keep_is_asked_when_somebody_looks() -> None:
+    value = [1.0]
+    metrics = Metrics("1")
+    metrics.watch(levels(lambda: value[0]))
+    for now in (1.0, 42.0):
+        value[0] = now
+        text = metrics.render()
+        for name in (
+            "mirror_cache_bytes",
+            "mirror_fills_total",
+            "mirror_client_connections",
+            "mirror_evicted_bytes_total",
+        ):
+            assert figure(text, name) == now
+
+
+def test_a_failure_that_has_not_happened_is_nought() -> None:
+    text = Metrics("1").render()
+    assert [figure(text, "mirror_integrity_failures_total", where=where) for where in ("store", "upstream")] == [0, 0]
+
+
+def test_two_mirrors_count_apart() -> None:
+    one, other = Metrics("1"), Metrics("1")
+    one.corrupt("store")
+    assert figure(other.render(), "mirror_integrity_failures_total", where="store") == 0
+
+
+def test_counting_goes_on_while_somebody_looks() -> None:
+    tally, stop = Tally(), threading.Event()
+
+    def count() -> None:
+        number = 0
+        while not stop.is_set():
+            number += 1
+            tally.add("docker.io", str(number % 300), Outcome.HIT, 1)
+
+    counting = threading.Thread(target=count)
+    counting.start()
+    try:
+        for _ in range(100):
+            requests, served = tally.collect()
+            assert len(requests.samples) == len(served.samples)
+    finally:
+        stop.set()
+        counting.join()

@@ -1,64 +1,106 @@
-"""The operator's listener: health, readiness and figures, whatever the upstreams do."""
+"""The operator's listener."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
-from aiohttp.web import Application, Request
 
 from mirror.admin.app import admin_app
-from mirror.metrics import CONTENT_TYPE, Metrics
+from mirror.config.addresses import ListenAddress
+from mirror.metrics import Metrics
+from mirror.server.listening import listen_admin
+from tests.support.figures import figure, figures
+from tests.support.mirror import MirrorUnderTest
+from tests.support.raw_client import Answer, RawClient
+from tests.support.registry import FakeRegistry
+from tests.support.surface import REPOSITORY, SMALL, TAG_PATH
 
 
-class Readiness:
-    """Why requests should go elsewhere, as a test has set it."""
+class Admin:
+    """An admin listener by itself; `unready` is what it says of readiness."""
 
-    reason: str | None = None
+    def __init__(self) -> None:
+        self.unready: str | None = None
+        self._address = ("", 0)
 
-    def __call__(self) -> str | None:
-        return self.reason
+    @asynccontextmanager
+    async def listening(self) -> AsyncIterator[None]:
+        runner = await listen_admin(admin_app(Metrics("1.2.3"), lambda: self.unready), [ListenAddress("127.0.0.1", 0)])
+        try:
+            self._address = runner.addresses[0][:2]
+            yield
+        finally:
+            await runner.cleanup()
+
+    async def ask(self, method: str, path: str) -> Answer:
+        return await asyncio.to_thread(ask, self._address, method, path)
+
+
+def ask(address: tuple[str, int], method: str, path: str) -> Answer:
+    with RawClient(address) as client:
+        return client.ask(method, path)
 
 
 @pytest.fixture
-def readiness() -> Readiness:
-    return Readiness()
-
-
-@pytest.fixture
-async def admin(readiness: Readiness) -> AsyncIterator[TestClient[Request, Application]]:
-    async with TestClient(TestServer(admin_app(Metrics("1"), readiness))) as client:
-        yield client
+async def admin() -> AsyncIterator[Admin]:
+    admin = Admin()
+    async with admin.listening():
+        yield admin
 
 
 @pytest.mark.parametrize("path", ["/livez", "/healthz", "/readyz"])
-async def test_health_is_one_word(admin: TestClient[Request, Application], path: str) -> None:
-    answer = await admin.get(path)
-    assert (answer.status, await answer.text()) == (200, "ok\n")
+async def test_it_is_well(admin: Admin, path: str) -> None:
+    assert [(await admin.ask(method, path)).status for method in ("GET", "HEAD")] == [200, 200]
+    assert (await admin.ask("GET", path)).body == b"ok\n"
 
 
-async def test_a_mirror_that_is_not_ready_says_why_and_is_alive(
-    admin: TestClient[Request, Application], readiness: Readiness
-) -> None:
-    readiness.reason = "stopping"
-    answer = await admin.get("/readyz")
-    assert (answer.status, await answer.text()) == (503, "stopping\n")
-    assert (await admin.get("/livez")).status == 200
+async def test_unready_is_not_dead(admin: Admin) -> None:
+    for reason in ("starting", "stopping"):
+        admin.unready = reason
+        answer = await admin.ask("GET", "/readyz")
+        assert (answer.status, answer.body) == (503, f"{reason}\n".encode())
+        assert (await admin.ask("GET", "/livez")).status == 200
+    admin.unready = None
+    assert (await admin.ask("GET", "/readyz")).status == 200
 
 
-async def test_the_figures_are_in_the_format_of_prometheus(admin: TestClient[Request, Application]) -> None:
-    answer = await admin.get("/metrics")
-    assert answer.headers["Content-Type"] == CONTENT_TYPE
-    assert "mirror_build_info" in await answer.text()
+async def test_the_figures_can_be_read(admin: Admin) -> None:
+    answer = await admin.ask("GET", "/metrics")
+    assert answer["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+    assert figure(answer.body, "mirror_build_info", version="1.2.3") == 1
 
 
-async def test_the_root_names_what_there_is(admin: TestClient[Request, Application]) -> None:
-    text = await (await admin.get("/")).text()
-    for path in text.removeprefix("mirror: ").split():
-        assert (await admin.get(path)).status == 200
+async def test_it_says_what_it_has(admin: Admin) -> None:
+    index = (await admin.ask("GET", "/")).body.decode()
+    for path in ("/metrics", "/livez", "/readyz"):
+        assert path in index.split()
+        assert (await admin.ask("GET", path)).status == 200
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
-async def test_nothing_can_be_changed_here(admin: TestClient[Request, Application], method: str) -> None:
-    assert (await admin.request(method, "/metrics")).status == 405
+@pytest.mark.parametrize(
+    ("method", "path", "status"), [("GET", "/v2/", 404), ("POST", "/livez", 405), ("GET", "/x", 404)]
+)
+async def test_it_has_nothing_else(admin: Admin, method: str, path: str, status: int) -> None:
+    assert (await admin.ask(method, path)).status == status
+
+
+async def test_no_upstream_makes_it_unready_and_no_repository_is_named(tmp_path: Path) -> None:
+    async with FakeRegistry() as registry:
+        registry.push_image(REPOSITORY, "v1", [SMALL])
+        async with MirrorUnderTest(tmp_path, registry.url) as mirror:
+            address = mirror.mirror.admin.addresses[0][:2]
+            assert (await mirror.get(TAG_PATH))[0].status == 200
+            await registry.stop()
+            for number in range(20):
+                assert (await mirror.get(f"/v2/canary/app{number}/manifests/v1?canary"))[0].status == 503
+            for path in ("/readyz", "/livez"):
+                assert (await asyncio.to_thread(ask, address, "GET", path)).status == 200
+            text = (await asyncio.to_thread(ask, address, "GET", "/metrics")).body
+            assert b"canary" not in text
+            assert REPOSITORY.encode() not in text
+            kinds = {dict(labels)["kind"] for name, labels in figures(text) if name == "mirror_requests_total"}
+            assert kinds == {"manifest"}

@@ -154,10 +154,11 @@ async def test_no_other_refusal_is_remembered(
 ) -> None:
     async with FakeRegistry() as registry, pulling(tmp_path, one=registry.url) as pull:
         digest = registry.push_blob("a/b", LARGE)
-        registry.fail(Fault(status=status), method, "/blobs/")
+        registry.fail(Fault(status=status), path="/blobs/", times=None)
         ask = pull.blobs.find if method == "GET" else pull.blobs.head
         with pytest.raises(error):
             await ask(pull.target(), digest)
+        registry.heal()
         assert (await pulled(pull, digest))[0] == LARGE
 
 

@@ -49,7 +49,7 @@ async def test_a_manifest_is_a_miss_and_then_a_hit_for_ever(tmp_path: Path) -> N
         async with pulling(tmp_path, one=registry.url) as pull:
             for found in (await got(pull), await headed(pull)):
                 assert (found.manifest.body, found.answer.outcome) == (BODY, Outcome.HIT)
-                assert (found.answer.checked, found.answer.until) == (None, None)
+                assert found.answer.until is None
         assert methods(registry) == ["GET"]
 
 
@@ -146,7 +146,7 @@ async def test_an_absence_is_remembered_for_a_while_and_for_that_repository(
             with pytest.raises(Absent) as absence:
                 await ask(pull)
             assert absence.value.code is Code.MANIFEST_UNKNOWN
-        assert len(registry.requests) == 1
+            assert methods(registry).count("GET") == 1  # also after a HEAD, because some registries do not do those
         registry.push_manifest("a/c", None, BODY, OCI_MANIFEST)
         assert (await got(pull, repository="a/c")).manifest.body == BODY
 

@@ -179,7 +179,7 @@ async def test_a_tag_that_is_gone_is_forgotten_and_its_absence_remembered(tmp_pa
         for _ in range(3):
             with pytest.raises(Absent):
                 await it.get()
-        assert it.asked() == ["HEAD"]
+        assert it.asked() == ["HEAD", "GET"]  # some registries do not find by HEAD what they have
         it.registry.fail(Fault(status=503), times=None)
         with pytest.raises(MirrorError):
             await it.get()  # nor does trouble bring it back

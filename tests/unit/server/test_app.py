@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 from structlog.testing import capture_logs
 
 from mirror.config.settings import Settings
@@ -168,7 +167,6 @@ def test_a_signal_ends_it(tmp_path: Path, loop: str, number: signal.Signals) -> 
         ready.append(mirror.listeners.bound[0].port)
         os.kill(os.getpid(), number)
 
-    structlog.reset_defaults()
     with capture_logs() as said:
         run_on(loop, serve(settings(tmp_path), started))
     assert len(ready) == 1

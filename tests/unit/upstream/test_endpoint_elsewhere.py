@@ -11,16 +11,17 @@ from pydantic import SecretStr
 from mirror.config.settings import Upstream
 from mirror.errors import Nonsense, Unreachable
 from mirror.upstream.endpoint import Endpoint
+from tests.support.clock import Clock
 from tests.support.faults import Fault
 from tests.support.logins import basic
 from tests.support.raw import RawUpstream, Script, answer, redirect
 from tests.support.registry import FakeRegistry
-from tests.support.upstreams import ask, endpoint
+from tests.support.upstreams import Setting, ask, endpoint
 
 
 @asynccontextmanager
 async def led(
-    other: FakeRegistry, *before: Script, path: str = "/v2/project/images/b/manifests/v1"
+    other: FakeRegistry, *before: Script, path: str = "/v2/project/images/b/manifests/v1", clock: Clock | None = None
 ) -> AsyncIterator[tuple[RawUpstream, Endpoint]]:
     """An endpoint that has a login and redirects to a path of `other`."""
     async with RawUpstream(*before, redirect(f"{other.url}{path}")) as server:
@@ -31,7 +32,7 @@ async def led(
             insecure=True,
             allow_private_addresses=True,
         )
-        async with endpoint(upstream) as session:
+        async with endpoint(upstream, Setting(clock=clock or Clock())) as session:
             yield server, session
 
 
@@ -78,6 +79,22 @@ async def test_one_token_is_all_that_is_tried() -> None:
         with pytest.raises(Nonsense, match="where a redirect led"):
             await ask(session)
         assert (other.count(path="/v2/"), login.issued) == (2, 1)
+
+
+async def test_a_token_that_is_refused_there_is_replaced_once_it_has_some_age() -> None:
+    clock = Clock()
+    async with FakeRegistry("127.0.0.2") as other, led(other, clock=clock) as (_, session):
+        other.push_manifest("project/images/b", "v1", b"{}", "text/x")
+        login = other.require_bearer()
+        await ask(session)
+        login.revoke()
+        for seconds in (0, 11):
+            clock.advance(seconds)
+            with pytest.raises(Nonsense):
+                await ask(session)
+            assert login.issued == 1
+        assert await ask(session) == b"{}"
+        assert login.issued == 2
 
 
 async def test_the_token_is_shown_to_nobody_further_on() -> None:

@@ -9,10 +9,12 @@ import pytest
 from mirror.config.settings import Upstream
 from mirror.errors import Code, Nonsense, Unreachable
 from mirror.upstream.answers import TagsPage
+from mirror.upstream.endpoints import Endpoints
+from mirror.upstream.tag_pages import TagPages
 from tests.support.clock import Clock
 from tests.support.faults import Never
 from tests.support.raw import RawUpstream, Script, Until, answer
-from tests.support.upstreams import LIMITS, Setting, opened
+from tests.support.upstreams import LIMITS, Setting, endpoint, opened
 
 
 def listed(names: list[str], following: str | None = None) -> Script:
@@ -141,6 +143,19 @@ async def test_each_page_of_a_walk_has_its_limit() -> None:
     async with silent as server, opened(_of(server), Setting(limits)) as registry:
         with pytest.raises(Unreachable) as caught:
             await registry.tags("a/b")
+    assert caught.value.code is Code.TIMEOUT
+
+
+async def test_all_pages_together_have_a_limit() -> None:
+    limits = LIMITS.model_copy(update={"first_byte_timeout": 30.0})
+    first = listed(["a"], "?c=1")
+    async with (
+        RawUpstream(first, first, [Until(Never())]) as server,
+        endpoint(_of(server), Setting(limits)) as one,
+    ):
+        pages = TagPages("fake", Endpoints("fake", [one], 30.0), 1000, longest=0.2)
+        with pytest.raises(Unreachable, match=r"no end within 0\.2 s") as caught:
+            await pages.page("a/b", None, None)
     assert caught.value.code is Code.TIMEOUT
 
 

@@ -150,10 +150,10 @@ async def test_a_proxy_that_wants_another_login_is_not_taken_for_the_registry() 
 
 
 async def test_without_a_proxy_a_407_is_the_registrys_own() -> None:
-    async with RawUpstream([answer("407 No", ["Content-Length: 0"])]) as server:
-        async with transport(Upstream(endpoints=(server.url,))) as session:
-            response = await session.exchange(Request("manifest", "GET", URL(server.url)))
-            response.close()
+    script = [answer("407 No", ["Content-Length: 0"])]
+    async with RawUpstream(script) as server, transport(Upstream(endpoints=(server.url,))) as session:
+        response = await session.exchange(Request("manifest", "GET", URL(server.url)))
+        response.close()
     assert response.status == 407
 
 
