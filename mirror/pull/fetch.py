@@ -161,8 +161,6 @@ class Fetch:
                 raise Nonsense("the upstream changed the size of a blob while sending it")
             await self._store.run(ingest.restart)
             return False
-        if body.offset > ingest.offset:
-            raise Nonsense("the upstream sent another range than the one asked for")
         if body.total is not None:
             await self._store.run(ingest.expect, body.total)
         self._prove()

@@ -129,8 +129,7 @@ class Blobs:
             descriptor, status = self._files.open_to_read(name, parent)
         except OSError as error:
             if error.errno in _MISSING:
-                if digest in self._stamps:
-                    self._forget(digest)
+                self._miss(digest)
                 return None
             if error.errno in _NO_FILE:
                 self._quarantine(digest)
@@ -200,6 +199,15 @@ class Blobs:
             return self._files.remove(name, parent)  # it must not stay, or it would keep a good copy out
         return True
 
+    def _miss(self, digest: Digest) -> None:
+        """Note a file that is not there though nobody has removed it here."""
+        if self._stamp(digest) in (None, _DOUBTED):
+            return
+        self._forget(digest)
+        _log.error("a cached blob has vanished; it will be fetched again: %s", digest)
+        if self._on_corrupt is not None:
+            self._on_corrupt(digest)
+
     def _forget(self, digest: Digest) -> None:
-        self._stamps.pop(digest, None)
+        self._stamps[digest] = _DOUBTED  # until the index has forgotten it, too
         self._write_index.submit(lambda index: index.forget_blob(str(digest)))

@@ -124,10 +124,20 @@ async def test_s7_damage_is_found_by_the_next_process(tmp_path: Path, damage: st
         await is_healed(store, DIGEST, DATA)
 
 
-async def test_s7_a_vanished_file_is_a_miss(store: Store, tmp_path: Path) -> None:
+async def test_s7_a_vanished_file_is_a_miss_and_counted(store: Store, tmp_path: Path, heard: list[Digest]) -> None:
     await store.put(DIGEST, DATA)
     path_of(tmp_path, DIGEST).unlink()
     await is_healed(store, DIGEST, DATA)
+    assert heard == [DIGEST]
+
+
+async def test_s7_a_file_that_we_have_removed_has_not_vanished(store: Store, heard: list[Digest]) -> None:
+    await store.put(DIGEST, DATA)
+    await store.blobs.delete(DIGEST)
+    assert await store.blobs.open(DIGEST) is None
+    await store.flush()
+    assert await store.blobs.open(DIGEST) is None
+    assert heard == []
 
 
 async def test_s7_two_files_that_were_swapped_are_misses(store: Store, tmp_path: Path, heard: list[Digest]) -> None:

@@ -167,8 +167,10 @@ def test_a_request_has_its_answer(served: MirrorThread, row: Row) -> None:
             assert client.ask("GET", "/v2/").status == 200  # the connection is good for more
 
 
-def test_a_tag_from_the_cache_has_an_age(served: MirrorThread) -> None:
-    assert 0 <= int(served.ask("GET", TAG_PATH)["Age"]) < 300
+@pytest.mark.parametrize("target", [TAG_PATH, DIGEST_PATH, SMALL_PATH, LARGE_PATH])
+def test_what_comes_from_the_cache_has_an_age(served: MirrorThread, target: str) -> None:
+    for _ in range(3):
+        assert 0 <= int(served.ask("GET", target)["Age"]) < 300
 
 
 def test_request_ids_differ(served: MirrorThread) -> None:

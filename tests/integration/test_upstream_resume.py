@@ -8,9 +8,10 @@ import pytest
 
 from mirror.config.settings import Upstream
 from mirror.errors import UpstreamError
+from tests.support.clock import Clock
 from tests.support.faults import Fault, Gate
 from tests.support.registry import FakeRegistry
-from tests.support.upstreams import opened, pull
+from tests.support.upstreams import Setting, opened, pull
 
 LAYER = bytes(range(256)) * 4096  # 1 MiB
 

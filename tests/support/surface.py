@@ -93,5 +93,7 @@ def said_always(answer: Answer) -> None:
     assert answer["Cache-Status"].startswith("mirror; ")
     assert answer["X-Request-ID"]
     assert answer["Date"].endswith(" GMT")
+    if "; hit" in answer["Cache-Status"] and answer.get("Docker-Content-Digest") is not None:
+        assert int(answer["Age"]) >= 0
     if answer.status == 503:
         assert int(answer["Retry-After"]) > 0

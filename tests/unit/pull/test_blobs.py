@@ -14,6 +14,7 @@ from mirror.oci.digest import Digest
 from mirror.outcome import Outcome
 from mirror.pull.freshness import Policy
 from mirror.pull.manifests import Question
+from mirror.store.filesystem import Filesystem
 from mirror.tasks import spawn
 from tests.support.caches import path_of
 from tests.support.faults import Fault, Gate
@@ -179,6 +180,30 @@ async def test_a_blob_that_was_cut_on_disk_is_fetched_again(tmp_path: Path) -> N
         os.truncate(path_of(tmp_path, digest), 100)
         assert await pulled(pull, digest) == (LARGE, Outcome.MISS)
         assert registry.count("GET", "/blobs/") == 2
+
+
+class StumblingDisk(Filesystem):
+    """A disk that gives, once it is told to and once only, a file of which nothing can be read."""
+
+    stumbles = False
+
+    def open_to_read(self, name: str, parent: int) -> tuple[int, os.stat_result]:
+        descriptor, status = super().open_to_read(name, parent)
+        if self.stumbles:
+            self.stumbles = False
+            os.dup2(parent, descriptor)  # reading a directory fails as a broken disk does
+        return descriptor, status
+
+
+async def test_a_disk_that_cannot_read_a_small_blob_is_not_the_clients_trouble(tmp_path: Path) -> None:
+    disk = StumblingDisk()
+    async with FakeRegistry() as registry, pulling(tmp_path, Setup(filesystem=disk), one=registry.url) as pull:
+        digest = registry.push_blob("a/b", SMALL)
+        await pulled(pull, digest)
+        await pull.ended()
+        disk.stumbles = True
+        assert (await pulled(pull, digest))[0] == SMALL
+        assert not disk.stumbles
 
 
 async def test_letting_go_of_a_stored_blob_twice_is_harmless(tmp_path: Path) -> None:

@@ -51,6 +51,18 @@ async def test_a_token_that_was_revoked_is_renewed_once() -> None:
         assert login.issued == 2
 
 
+async def test_a_token_that_lives_but_seconds_is_renewed_as_soon_as_it_is_refused() -> None:
+    clock = Clock()
+    async with FakeRegistry() as server, endpoint(Upstream(endpoints=(server.url,)), Setting(clock=clock)) as session:
+        server.push_manifest("a/b", "v1", b"{}", "text/x")
+        login = server.require_bearer(expires_in=3)
+        await ask(session)
+        login.revoke()
+        clock.advance(4)
+        assert await ask(session) == b"{}"
+        assert login.issued == 2
+
+
 async def test_a_fresh_token_that_is_refused_is_a_denial() -> None:
     clock = Clock()
     async with FakeRegistry() as server, endpoint(Upstream(endpoints=(server.url,)), Setting(clock=clock)) as session:

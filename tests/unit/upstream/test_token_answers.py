@@ -44,6 +44,13 @@ def test_a_lifetime_is_kept_within_reason(told: object, seconds: float) -> None:
     assert parse(json.dumps({"token": "t", "expires_in": told}).encode(), 0.0).lifetime == seconds
 
 
+@pytest.mark.parametrize(("told", "seconds"), [(300, 10), (10, 10), (4.5, 4.5), (0, 10), (-1, 10), (None, 10)])
+def test_a_token_is_young_for_ten_seconds_unless_it_expires_before(told: object, seconds: float) -> None:
+    token = parse(json.dumps({"token": "t", "expires_in": told}).encode(), 1000.0)
+    assert token.young(1000.0 + seconds - 0.1)
+    assert not token.young(1000.0 + seconds)
+
+
 def test_a_lifetime_that_is_not_told_is_a_minute() -> None:
     token = parse(b'{"token": "t"}', 1000.0)
     assert (token.issued, token.lifetime) == (1000.0, 60.0)
