@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
 
+from mirror.errors import Code, Refused
 from mirror.tasks import end, spawn
 
 Key = TypeVar("Key", bound=Hashable)
@@ -21,8 +22,10 @@ Value = TypeVar("Value")
 class Flights(Generic[Key, Value]):
     """The calls of one kind that are under way. `name` is that of their tasks; a key is in none, it may be a secret."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, limit: int = 4096) -> None:
+        """`limit`: so many calls may be under way; they outlive their waiters, so nothing else bounds them."""
         self._name = name
+        self._limit = limit
         self._aloft: dict[Key, asyncio.Task[Value]] = {}
 
     def __len__(self) -> int:
@@ -34,10 +37,13 @@ class Flights(Generic[Key, Value]):
     async def join(self, key: Key, call: Callable[[], Awaitable[Value]]) -> Value:
         """The result of the call for `key` that is under way, or of `call` if there is none.
 
-        Raises what the call raises. May be cancelled: the call goes on for the others, and for whoever comes next.
+        Raises what the call raises, and Refused (BUSY) when too many are under way. May be cancelled: the call goes on
+        for the others, and for whoever comes next.
         """
         flight = self._aloft.get(key)
         if flight is None:
+            if len(self._aloft) >= self._limit:
+                raise Refused("the mirror is waiting for too many answers already", code=Code.BUSY, retry_after=5)
             flight = self._aloft[key] = spawn(_made(call), self._name)
             flight.add_done_callback(lambda task: self._landed(key, task))
         return await asyncio.shield(flight)

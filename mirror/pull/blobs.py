@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 
-from mirror.errors import Absent, Code, Denied
+from mirror.errors import Absent, Code, Denied, Nonsense
 from mirror.flights import Flights
 from mirror.oci.digest import Digest
 from mirror.outcome import Outcome
@@ -26,13 +26,18 @@ from mirror.store.store import Store
 class Whole:
     """A stored blob as a `Readable`."""
 
-    def __init__(self, blob: OpenBlob) -> None:
+    def __init__(self, store: Store, blob: OpenBlob) -> None:
+        self._store = store
+        self._digest = blob.digest
         self._blob: OpenBlob | None = blob
         self.size: int | None = blob.size
         self.descriptor = blob.descriptor
 
     async def ready(self, offset: int) -> int:  # noqa: ARG002
         return self.size or 0
+
+    def doubt(self) -> None:
+        self._store.blobs.doubt(self._digest)
 
     def close(self) -> None:
         if self._blob is not None:
@@ -66,8 +71,9 @@ class Blobs:
         """
         if self._proof(target, digest) is None:
             self._refuse_absent(target, digest)
-            if await self._held(digest):
-                await self._ask(target, digest)
+            held = await self._held(digest)
+            if held is not None:
+                await self._ask(target, digest, held)
         proof = self._proof(target, digest)
         if proof is not None:
             stored = await self._stored(digest, proof)
@@ -128,7 +134,7 @@ class Blobs:
             return None
         if blob.size > SMALL:
             self._store.used(str(digest), time.time())
-            return FoundBlob(digest, blob.size, Whole(blob), _hit(proof))
+            return FoundBlob(digest, blob.size, Whole(self._store, blob), _hit(proof))
         body = await read_whole(self._store, blob)
         if body is None:
             return None
@@ -136,12 +142,13 @@ class Blobs:
         self._memory.put(str(digest), body)
         return FoundBlob(digest, blob.size, body, _hit(proof))
 
-    async def _held(self, digest: Digest) -> bool:
-        """Whether the bytes are here, for whomever they were fetched."""
+    async def _held(self, digest: Digest) -> int | None:
+        """The size of what is here, for whomever it was fetched; None if it is not."""
         blob = await opened(self._store, digest)
-        if blob is not None:
-            blob.close()
-        return blob is not None
+        if blob is None:
+            return None
+        blob.close()
+        return blob.size
 
     def _proof(self, target: Target, digest: Digest) -> Member | None:
         """The upstream's word that this repository has the blob, if it was ever given."""
@@ -151,8 +158,11 @@ class Blobs:
         fetch = self._fetches.find(target, digest)
         return fetch is not None and fetch.target.repository != target.repository
 
-    async def _ask(self, target: Target, digest: Digest) -> int | None:
-        """Ask the upstream whether this repository has the blob, and note that it does; its size if that was said."""
+    async def _ask(self, target: Target, digest: Digest, held: int | None = None) -> int | None:
+        """Ask the upstream whether this repository has the blob, and note that it does; its size if that was said.
+
+        `held`: the size of what is here. Who names another one does not have it, whatever else it says.
+        """
 
         async def asked() -> int | None:
             try:
@@ -160,6 +170,8 @@ class Blobs:
             except Absent:
                 self._store.facts.put_absent(_absence(target, digest), target.upstream.policy.not_found_ttl)
                 raise
+            if None not in (held, size) and held != size:
+                raise Nonsense(f"{target.name} says that it has that blob, but with another size than it has")
             self._store.facts.prove(Member(target.name, target.repository, str(digest)))
             return size
 

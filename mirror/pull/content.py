@@ -32,6 +32,10 @@ class Readable(Protocol):
         """
         ...
 
+    def doubt(self) -> None:
+        """Bytes that were ready could not be read: whoever keeps the file shall look at it before it is served again."""
+        ...
+
     def close(self) -> None:
         """Let go. Harmless when repeated."""
         ...

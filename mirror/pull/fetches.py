@@ -19,11 +19,15 @@ from mirror.tasks import end, spawn
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """`at_once`: fetches of one upstream; `wait`: seconds for one's turn; `resumes`: tries without progress."""
+    """`at_once`: fetches of one upstream; `wait`: seconds for one's turn; `resumes`: tries without progress.
+
+    `under_way`: fetches in all, most of them waiting: they outlive the requests that began them.
+    """
 
     at_once: int
     wait: float
     resumes: int
+    under_way: int = 4096
 
 
 class Reader:
@@ -57,6 +61,9 @@ class Reader:
             offset = reached
         return offset
 
+    def doubt(self) -> None:
+        """Nothing that is stored is doubted by this: the file of a fetch may have no name yet."""
+
     def close(self) -> None:
         if self._open:
             self._open = False
@@ -89,12 +96,15 @@ class Fetches:
         """A reader of the fetch that is under way, or of a new one; and whether there was one. Never waits (F1).
 
         A fetch for another repository may be joined only by those who have proven that theirs has the digest too.
+        Raises Refused (BUSY) when too many are waiting for their turn.
         """
         key = (target.name, digest)
         fetch = self._fetches.get(key)
         if fetch is not None:
             self.joined += 1
             return Reader(fetch), True
+        if len(self._fetches) >= self._bounds.under_way:
+            raise Refused("too many blobs are waiting to be fetched", code=Code.BUSY, retry_after=5)
         fetch = self._fetches[key] = Fetch(target, digest, self._store, self._bounds.resumes)
         self.began += 1
         reader = Reader(fetch)
@@ -121,8 +131,12 @@ class Fetches:
                 self.on_end(fetch)
 
     async def _has_its_turn(self, fetch: Fetch, places: AsyncExitStack) -> bool:
-        """Wait for it; False when that took too long. What is taken is given back by `places`."""
+        """Wait for it; False when that took too long, or when nobody wants the blob any more before it has begun.
+
+        What is taken is given back by `places`.
+        """
         ingest = self._ingests.setdefault(fetch.digest, asyncio.Lock())
+        waits = ingest.locked() or self._turns[fetch.target.name].locked()
         try:
             async with asyncio.timeout(self._bounds.wait):
                 await places.enter_async_context(ingest)
@@ -134,4 +148,7 @@ class Fetches:
         except asyncio.CancelledError:
             fetch.growth.fail(Unreachable("the mirror is shutting down"))
             raise
+        if waits and not fetch.growth.held:
+            fetch.growth.fail(Refused("nobody waits for this blob any more", code=Code.BUSY))
+            return False
         return True

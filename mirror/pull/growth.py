@@ -60,6 +60,11 @@ class Growth:
             await self._grown.wait()
         return end
 
+    @property
+    def held(self) -> bool:
+        """Whether anybody reads along."""
+        return self._holders > 0
+
     def hold(self) -> None:
         """Keep the descriptor open until as many calls of `release`, beyond the end."""
         self._holders += 1

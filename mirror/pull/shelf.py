@@ -6,6 +6,7 @@ signatures out, so its bytes lie under a digest of their own, which the proof of
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 
@@ -14,7 +15,7 @@ from mirror.oci.digest import Digest
 from mirror.oci.manifest import Kind, classify
 from mirror.oci.schema1 import schema1_payload
 from mirror.pull.content import Manifest
-from mirror.pull.memory import Memory
+from mirror.pull.memory import SMALL, Memory
 from mirror.pull.reading import opened, read_whole
 from mirror.pull.upstreams import Target
 from mirror.store.index import Member
@@ -84,7 +85,9 @@ class Shelf:
             raise Nonsense(f"{target.name} sent {error}") from error
 
     async def _keep(self, target: Target, digest: Digest | None, body: bytes, content_type: str | None) -> Manifest:
-        read = classify(body, content_type)
+        # A large one takes the reader a tenth of a second, and whoever may push to a registry can make many.
+        threaded = len(body) > SMALL
+        read = await asyncio.to_thread(classify, body, content_type) if threaded else classify(body, content_type)
         content = digest if digest is not None and digest.verifies(body) else Digest.of(body)
         if digest is None:
             if read.kind is Kind.OTHER:

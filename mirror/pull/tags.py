@@ -49,6 +49,7 @@ class _Inquiry:
     verdict: Verdict
     record: TagRecord | None
     held: Manifest | None
+    asked: float  # when, by the wall clock: what is learned holds from then on
 
 
 class Tags:
@@ -104,7 +105,7 @@ class Tags:
             return self._stale(held, record, f"{question.target.name} could not be asked a moment ago")
         if self._facts.absent(replace(key, kind="absent")):
             raise Absent("the upstream has no such tag", code=Code.MANIFEST_UNKNOWN)
-        inquiry = _Inquiry(question, variant, key, verdict, record, held)
+        inquiry = _Inquiry(question, variant, key, verdict, record, held, self._now())
         return await self._answers.join((key, question.body), lambda: self._ask(inquiry))
 
     async def _ask(self, inquiry: _Inquiry) -> FoundManifest:
@@ -117,6 +118,9 @@ class Tags:
             got = await target.upstream.registry.manifest(target.repository, question.tag, inquiry.variant.accept)
             manifest = await self._shelf.put(target, got, None)
         except Absent:
+            newer = await self._newer(inquiry)
+            if newer is not None:
+                return newer
             self._heard.pop(inquiry.key, None)
             self._facts.forget_tag(inquiry.key)
             self._facts.put_absent(replace(inquiry.key, kind="absent"), target.upstream.policy.not_found_ttl)
@@ -124,12 +128,18 @@ class Tags:
         except Denied:
             raise  # who may not read it now does not get what somebody could read once
         except UpstreamError as error:
+            newer = await self._newer(inquiry, 0.0)  # whatever was learned is more than nothing
+            if newer is not None:
+                return newer
             if inquiry.held is None or inquiry.record is None or inquiry.verdict is Verdict.OVERDUE:
                 raise
             record = replace(inquiry.record, failed=self._now())
             self._write(inquiry.key, target, record)
             return self._stale(inquiry.held, record, f"{target.name} {_trouble(error)}")
-        self._write(inquiry.key, target, TagRecord(str(manifest.digest), self._now()))
+        newer = await self._newer(inquiry)
+        if newer is not None:
+            return newer
+        self._write(inquiry.key, target, TagRecord(str(manifest.digest), inquiry.asked))
         return FoundManifest(manifest, Answer(Outcome.MISS))
 
     async def _ask_head(self, inquiry: _Inquiry) -> FoundManifest | None:
@@ -141,18 +151,36 @@ class Tags:
         )
         if head.digest is None:
             return None
-        now = self._now()
         manifest = await self._shelf.find(target, head.digest)
         if manifest is None:
             manifest = await self._shelf.adopt(target, head.digest, head.media_type)
+        newer = await self._newer(inquiry)
+        if newer is not None:
+            return newer
         if manifest is not None:
-            self._write(inquiry.key, target, TagRecord(str(manifest.digest), now))
+            self._write(inquiry.key, target, TagRecord(str(manifest.digest), inquiry.asked))
             return FoundManifest(manifest, Answer(Outcome.REVALIDATED))
         told = None if question.body else Manifest.told(head.digest, head)
         if told is None:
             return None
-        self._heard[inquiry.key] = TagRecord(str(told.digest), now)
+        self._heard[inquiry.key] = TagRecord(str(told.digest), inquiry.asked)
         return FoundManifest(told, Answer(Outcome.MISS))
+
+    async def _newer(self, inquiry: _Inquiry, asked: float | None = None) -> FoundManifest | None:
+        """What somebody has learned meanwhile who asked no sooner than we (or than `asked`): our answer is older.
+
+        A GET and a HEAD of one tag may be under way at once; the slower one must not undo what the other has found.
+        """
+        record = self._facts.tag(inquiry.key)
+        if (
+            record is None
+            or record == inquiry.record
+            or record.failed
+            or record.checked < (inquiry.asked if asked is None else asked)
+        ):
+            return None
+        manifest = await self._shelf.find(inquiry.question.target, Digest.parse(record.digest))
+        return None if manifest is None else FoundManifest(manifest, Answer(Outcome.REVALIDATED))
 
     def _judge(self, question: TagQuestion, record: TagRecord | None) -> Verdict:
         known = None if record is None else Known(record.checked, record.failed)

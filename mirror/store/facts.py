@@ -104,7 +104,7 @@ class Facts:
         return False
 
     def put_absent(self, key: Key, lifetime: float) -> None:
-        if lifetime > 0:
+        if lifetime > 0 and not self.absent(key):  # one note is enough for all who were waiting
             now = self._now()
             self._note(Note(key, {"since": now, "until": now + lifetime}, lifetime))
 

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from mirror.errors import Code, Refused
 from mirror.flights import Flights
 from mirror.tasks import spawn
 
@@ -53,3 +54,14 @@ async def test_a_task_s_name_does_not_tell_its_key() -> None:
     assert not any("a secret" in name for name in names)
     await flights.aclose()
     await asyncio.wait({waiter})
+
+
+async def test_so_many_calls_may_be_under_way_and_any_number_of_waiters() -> None:
+    flights: Flights[str, str] = Flights("test", limit=1)
+    waiters = [spawn(flights.join("one", _never), "waiter") for _ in range(2)]
+    await asyncio.sleep(0)
+    with pytest.raises(Refused) as refusal:
+        await flights.join("two", _never)
+    assert refusal.value.code is Code.BUSY
+    await flights.aclose()
+    await asyncio.wait(waiters)

@@ -155,3 +155,37 @@ async def test_a_pool_that_ends_gives_back_the_turns_that_are_waited_for(tmp_pat
         again, _ = pull.fetches.join(pull.target(), registry.push_blob("a/b", MORE))
         assert await read(again) == MORE
         again.close()
+
+
+async def test_so_many_may_wait_and_the_next_is_told_to_come_again(tmp_path: Path) -> None:
+    crowded = Setup(bounds=Bounds(at_once=1, wait=5, resumes=0, under_way=2))
+    async with FakeRegistry() as registry, pulling(tmp_path, crowded, one=registry.url) as pull:
+        gate = Gate(100_000)
+        registry.fail(Fault(gate=gate), "GET", "/blobs/")
+        readers = [pull.fetches.join(pull.target(), registry.push_blob("a/b", data))[0] for data in (DATA, MORE)]
+        with pytest.raises(Refused) as refusal:
+            pull.fetches.join(pull.target(), registry.push_blob("a/b", b"one too many"))
+        assert refusal.value.code is Code.BUSY
+        again, joined = pull.fetches.join(pull.target(), registry.push_blob("a/b", DATA))
+        assert joined  # which costs nothing
+        gate.open()
+        for reader, data in zip((*readers, again), (DATA, MORE, DATA), strict=True):
+            assert await read(reader) == data
+            reader.close()
+
+
+async def test_what_nobody_waits_for_any_more_is_not_begun(tmp_path: Path) -> None:
+    single = Setup(bounds=Bounds(at_once=1, wait=5, resumes=0))
+    async with FakeRegistry() as registry, pulling(tmp_path, single, one=registry.url) as pull:
+        gate = Gate(100_000)
+        registry.fail(Fault(gate=gate), "GET", "/blobs/")
+        first, _ = pull.fetches.join(pull.target(), registry.push_blob("a/b", DATA))
+        await gate.arrived.wait()
+        second, _ = pull.fetches.join(pull.target(), registry.push_blob("a/b", MORE))
+        await asyncio.sleep(0)  # its task waits for its turn now
+        second.close()
+        gate.open()
+        assert await read(first) == DATA
+        first.close()
+        await pull.ended(2)
+        assert registry.count("GET", "/blobs/") == 1
