@@ -67,6 +67,7 @@ class Levels:
     fills_in_flight: Callable[[], float]
     fill_joins: Callable[[], float]
     connections: Callable[[], float]
+    connections_refused: Callable[[], float]
 
 
 class Metrics:
@@ -120,6 +121,7 @@ class Metrics:
             ("mirror_fill_joins", "Requests that joined a fetch begun by another.", levels.fill_joins),
             ("mirror_evicted_bytes", "Bytes evicted to keep the cache within its bounds.", levels.evicted_bytes),
             ("mirror_facts_lost", "Facts that could not be written down.", levels.facts_lost),
+            ("mirror_connections_refused", "Connections beyond the limit, turned away.", levels.connections_refused),
         ):
             self._registry.register(_Kept(name, text, source))
 

@@ -33,7 +33,7 @@ class Readable(Protocol):
         ...
 
     def doubt(self) -> None:
-        """Bytes that were ready could not be read: whoever keeps the file shall look at it before it is served again."""
+        """Bytes that were ready cannot be read: a file that is kept has to be verified before it is served again."""
         ...
 
     def close(self) -> None:

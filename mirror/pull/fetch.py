@@ -36,6 +36,7 @@ from mirror.upstream.blob_body import BlobBody
 _PIECE = 256 * 1024  # bytes that are worth a trip to a thread
 _FILL = 0.002  # seconds that a slow wire is given to bring more than a few packets
 _PAUSES = (0.0, 0.2, 0.5, 1.0, 2.0)  # seconds before another try, by the number of tries without progress
+_WORTH = 64 * 1024  # bytes of one body that are worth another without a pause
 _LONGEST_PAUSE = 10.0  # seconds, whatever the upstream wishes: readers are waiting
 _BUSY = (0.02, 0.1, 0.5)  # seconds before another look at an ingest that somebody holds
 
@@ -124,13 +125,15 @@ class Fetch:
             except (Absent, Denied):
                 raise  # its last word, also in the middle of a blob
             except UpstreamError as error:
-                barren = 0 if ingest.offset > before else barren + 1
+                gained = ingest.offset - before
+                barren = 0 if gained else barren + 1
                 # Perhaps it was only the range that it made no sense of: 416, or a part that it does not describe.
                 by_range = not (by_range and before and isinstance(error, Nonsense))
                 if by_range and (not self.growth.has_begun or barren > self._resumes):
                     raise
                 _log.info("%s broke off at byte %d: %s", self.digest, ingest.offset, error)
-                pause = _PAUSES[min(barren, len(_PAUSES) - 1)] + (error.retry_after or 0)
+                pause = _PAUSES[min(barren if gained >= _WORTH else max(barren, 1), len(_PAUSES) - 1)]
+                pause += error.retry_after or 0
                 await asyncio.sleep(min(pause, _LONGEST_PAUSE))
         self.growth.begin(ingest.total, ingest.offset)
 

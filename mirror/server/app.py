@@ -188,6 +188,7 @@ class Mirror:
                 fills_in_flight=lambda: len(fetches),
                 fill_joins=lambda: fetches.joined,
                 connections=lambda: len(server.connections),
+                connections_refused=lambda: server.refused,
             )
         )
 

@@ -50,7 +50,7 @@ class Dispatch:
             status = response.status
             return response
         except asyncio.CancelledError:
-            exchange.reason = "the client has left"
+            exchange.reason = "the connection has ended"
             raise
         finally:
             self._access.answered(exchange, status, time.perf_counter() - began)

@@ -22,6 +22,7 @@ from mirror.server.prepared import LARGEST, PreparedResponse, head_of, prepare_a
 _CAPACITY = 16 * 1024**2  # bytes: of bodies that the pull's own memory may have forgotten meanwhile, and of the rest
 _OVERHEAD = 2000  # bytes that an answer takes beside its body
 _TARGET = 1024  # characters of a target: with an endless number of long ones, keys would fill the memory
+_HOST = 255  # characters of a `Host`, which is as long as a name can be
 _ACCEPT = 512  # characters of an `Accept` line of which it is kept what it takes
 _ACCEPTS_KEPT = 512
 _CONDITIONAL = ("Range", "If-None-Match")
@@ -79,14 +80,16 @@ class HotAnswers:
     def offer(self, exchange: Exchange, response: web.StreamResponse) -> None:
         """Keep what this exchange was answered with, if it lasts, for whoever asks the same."""
         lasting = exchange.lasting
+        target, host = key = self._key(exchange.request)
         if (
             lasting is not None
             and response.status == 200
             and len(lasting.body) <= LARGEST
-            and len(exchange.request.raw_path) <= _TARGET
+            and len(target) <= _TARGET
+            and len(host) <= _HOST
         ):
             head = head_of(response.headers, _EACH_TIME, len(lasting.body))
-            self._answers[self._key(exchange.request)] = _Answer(
+            self._answers[key] = _Answer(
                 head, lasting, exchange.kind, exchange.upstream, exchange.repository, exchange.reference
             )
 

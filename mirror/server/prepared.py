@@ -5,6 +5,7 @@ That machinery costs as much as all the rest of a small answer, and repeats the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from email.utils import formatdate
 from time import time
@@ -12,6 +13,7 @@ from time import time
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
+_BEYOND_A_LINE = re.compile(r"[\r\n\0]")
 LARGEST = 64 * 1024  # bytes of body that are written in one go, and held in memory for a client that does not read
 
 
@@ -66,12 +68,18 @@ def prepare_last(request: web.BaseRequest, response: web.Response) -> PreparedRe
 
 
 def head_of(headers: Mapping[str, str], skipped: frozenset[str], length: int) -> bytes:
-    """The head of a 200 with these headers, but for those `skipped`, which are said each time."""
+    """The head of a 200 with these headers, but for those `skipped`, which are said each time.
+
+    Raises ValueError for one that would be more than a line, as aiohttp does.
+    """
     return f"HTTP/1.1 200 OK\r\n{_lines(headers, skipped)}Content-Length: {length}\r\n".encode()
 
 
 def _lines(headers: Mapping[str, str], skipped: frozenset[str] = frozenset()) -> str:
-    return "".join(f"{name}: {value}\r\n" for name, value in headers.items() if name.lower() not in skipped)
+    lines = [f"{name}: {value}" for name, value in headers.items() if name.lower() not in skipped]
+    if any(_BEYOND_A_LINE.search(line) for line in lines):
+        raise ValueError("a header holds a line break or a null byte")
+    return "".join(f"{line}\r\n" for line in lines)
 
 
 _date_second = 0

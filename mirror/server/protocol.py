@@ -28,11 +28,15 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ClientLimits:
-    """`connections` at a time; seconds that one may be idle (`keepalive`), or take nothing of an answer (`stall`)."""
+    """`connections` at a time; seconds that one may be idle (`keepalive`), or take nothing of an answer (`stall`).
+
+    `begin`: seconds that one which has said all is held for an answer that does not begin.
+    """
 
     connections: int
     keepalive: float
     stall: float
+    begin: float = 1.5
 
 
 class Answering(Protocol):
@@ -57,6 +61,7 @@ class RegistryServer(web.Server):
         super().__init__(answering, handler_cancellation=True)
         self.answering = answering
         self.limits = limits
+        self.refused = 0  # connections
 
     @property
     def full(self) -> bool:
@@ -82,6 +87,7 @@ class RegistryServer(web.Server):
 _FULL = error_body(Code.BUSY)
 _FULL_ANSWER = (
     b"HTTP/1.1 503 Service Unavailable\r\nServer: mirror\r\nDocker-Distribution-Api-Version: registry/2.0\r\n"
+    b"Cache-Status: mirror; detail=busy\r\n"
     b"Content-Type: application/json\r\nRetry-After: 5\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b"
     % (len(_FULL), _FULL)
 )
@@ -90,7 +96,7 @@ _FULL_ANSWER = (
 class _Connection(RequestHandler):
     """One client's connection. While an answer waits for the client, nothing else of it is held in our memory."""
 
-    __slots__ = ("_server", "_watch")
+    __slots__ = ("_beginning", "_server", "_watch")
 
     def __init__(self, server: RegistryServer) -> None:
         super().__init__(
@@ -107,6 +113,7 @@ class _Connection(RequestHandler):
         )
         self._server = server
         self._watch: Watch | None = None
+        self._beginning: asyncio.TimerHandle | None = None
 
     @property
     def waiting(self) -> int:
@@ -127,7 +134,10 @@ class _Connection(RequestHandler):
         waiting = self.waiting
         if waiting == 1:
             self.close()  # after that answer; after several of them it ends as one that is idle
-        return waiting > 0 and self.ssl_context is None
+        if waiting == 0 or self.ssl_context is not None:
+            return False
+        self._expect_to_begin()
+        return True
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -140,6 +150,8 @@ class _Connection(RequestHandler):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._unwatch()
+        if self._beginning is not None:
+            self._beginning.cancel()
         super().connection_lost(exc)
 
     def handle_error(
@@ -156,8 +168,35 @@ class _Connection(RequestHandler):
             raise ConnectionResetError("the answer has begun already")
         return self._server.answering.reject(request, Code.BAD_REQUEST if status < 500 else Code.INTERNAL)
 
+    @property
+    def _reached(self) -> int:
+        """The number of the request that is being answered."""
+        return self._request_count - len(self._messages)
+
+    @property
+    def _has_begun(self) -> bool:
+        """Whether something of the answer that is under way has gone out."""
+        request = self._current_request
+        return self.writing_paused or (request is not None and request.writer.output_size > 0)
+
+    def _expect_to_begin(self) -> None:
+        self._beginning = self._loop.call_later(self._server.limits.begin, self._look_whether_begun, self._reached)
+
+    def _look_whether_begun(self, reached: int) -> None:
+        """Let a client go that has said all, and to whom nothing was said since: it may have left.
+
+        The two look alike until something is sent, and to wait for an upstream would keep places from others.
+        """
+        if self.transport is None or self.waiting == 0:
+            return
+        if reached == self._reached and not self._has_begun:
+            self.transport.abort()
+        else:
+            self._expect_to_begin()
+
     def _turn_away(self, transport: asyncio.Transport) -> None:
         """Say that there are too many. Closing at once would reset the connection under the client's request."""
+        self._server.refused += 1
         transport.write(_FULL_ANSWER)
         if transport.can_write_eof():
             transport.write_eof()

@@ -7,6 +7,7 @@ where the length is unknown, the bytes have to pass through here. A client that 
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 from dataclasses import dataclass
 
@@ -20,6 +21,9 @@ from mirror.server.exchange import Exchange
 from mirror.server.stall import Watch
 
 TURN = 256 * 1024  # bytes a turn: with longer ones, or none, the small answers of others wait
+
+# What a disk says of bytes that are lost. Nothing that a client does to its socket has one of these numbers.
+_LOST = frozenset({errno.EIO, errno.EBADMSG, errno.EUCLEAN, errno.ENODATA})
 
 _read_at = wrap(os.pread)
 
@@ -42,6 +46,7 @@ async def send(exchange: Exchange, response: web.StreamResponse, sending: Sendin
 
     Raises OSError when the client leaves or stalls or the disk fails, MirrorError when the bytes end before they
     should: then the caller has to break the connection, for the client has been promised more. May be cancelled.
+    What the disk does not give of the readable is doubted (S7): read again without that, it would fail for ever.
     """
     request = exchange.request
     await response.prepare(request)
@@ -81,8 +86,12 @@ async def _sendfile(exchange: Exchange, transport: asyncio.Transport, sending: S
                 except BlockingIOError:
                     await _writable(transport, socket, sending.stall)
                     continue
+                except OSError as error:  # of the file or of the socket
+                    if error.errno in _LOST:
+                        readable.doubt()
+                    raise
                 if sent == 0:
-                    raise Interrupted("a cached blob has shrunk while it was read")
+                    raise _shrunk(readable)
                 offset += sent
                 exchange.sent += sent
                 await asyncio.sleep(0)
@@ -103,12 +112,27 @@ async def _copy(exchange: Exchange, response: web.StreamResponse, sending: Sendi
         if span is not None:
             end = min(end, span.stop)
         while offset < end:
-            piece = await _read_at(readable.descriptor, min(TURN, end - offset), offset)
-            if not piece:
-                raise Interrupted("a cached blob has shrunk while it was read")
+            piece = await _read(readable, min(TURN, end - offset), offset)
             await response.write(piece)
             offset += len(piece)
             exchange.sent += len(piece)
+
+
+async def _read(readable: Readable, most: int, offset: int) -> bytes:
+    """Some of the bytes that are ready, at least one."""
+    try:
+        piece = await _read_at(readable.descriptor, most, offset)
+    except OSError:
+        readable.doubt()
+        raise
+    if not piece:
+        raise _shrunk(readable)
+    return piece
+
+
+def _shrunk(readable: Readable) -> Interrupted:
+    readable.doubt()
+    return Interrupted("a cached blob has shrunk while it was read")
 
 
 async def _writable(transport: asyncio.Transport, socket: int, stall: float) -> None:

@@ -126,7 +126,8 @@ def noted_member(key: Key, fact: dict[str, Any]) -> Member | None:
     """The proof that a fact holds, or None where it holds something else."""
     match fact:
         case {"media_type": str() | None as media_type, "content": str() | None as content, "since": float() as since}:
-            return Member(key.upstream, key.repository, key.reference, media_type, content, since)
+            member = Member(key.upstream, key.repository, key.reference, media_type, content, since)
+            return member if member.is_sound else None
     return None
 
 

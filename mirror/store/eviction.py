@@ -34,6 +34,11 @@ def excess(space: Space, room: Room) -> int:
     return max(over, min(short, space.stored), 0)
 
 
+def too_large_for(room: Room, total: int) -> int:
+    """Bytes beyond which a blob goes first, on a file system of `total`: others would go in vain for its sake."""
+    return int(room.max_size(total) * _LOW_WATER)
+
+
 def victims(least_used: Iterable[tuple[str, int]], needed: int, spared: Callable[[str], bool]) -> list[tuple[str, int]]:
     """Digests and sizes that add up to `needed` bytes, or all there are, in the order given, but those `spared`."""
     chosen: list[tuple[str, int]] = []

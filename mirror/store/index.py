@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from mirror.store.ingest import Stamp
+from mirror.store.row_values import is_digest, is_media_type
 
 DatabaseError = sqlite3.Error  # for whoever has to survive the loss of a database without knowing which kind it is
 _BROKEN = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
@@ -85,6 +86,15 @@ class Member:
     media_type: str | None = None
     content: str | None = None
     since: float = field(default=0.0, compare=False)
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether this, as it was read, can have been noted here: the type goes into a header, the digest to a path."""
+        return (
+            isinstance(self.since, float)
+            and (self.media_type is None or is_media_type(self.media_type))
+            and (self.content is None or is_digest(self.content))
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +196,11 @@ class Index:
         """Digests and sizes of what is not pinned, the longest unused first."""
         yield from self._connection.execute("SELECT digest, size FROM blobs WHERE pinned = 0 ORDER BY last_use")
 
+    def larger_than(self, size: int) -> list[tuple[str, int]]:
+        """Digests and sizes of what is not pinned and has more bytes, the largest first. Reads every row."""
+        query = "SELECT digest, size FROM blobs WHERE pinned = 0 AND size > ? ORDER BY size DESC"
+        return self._connection.execute(query, (size,)).fetchall()
+
     def pin(self, digest: str, pinned: bool) -> None:
         self._connection.execute("UPDATE blobs SET pinned = ? WHERE digest = ?", (pinned, digest))
 
@@ -196,7 +211,8 @@ class Index:
             "SELECT media_type, content, since FROM members WHERE upstream = ? AND repository = ? AND digest = ?",
             (upstream, repository, digest),
         ).fetchone()
-        return Member(upstream, repository, digest, *row) if row else None
+        member = Member(upstream, repository, digest, *row) if row else None
+        return member if member is not None and member.is_sound else None
 
     def put_members(self, members: Iterable[Member]) -> None:
         """Note proofs; a manifest's type, once known, is not lost to the same digest proven as a blob."""
@@ -209,7 +225,7 @@ class Index:
 
     def members(self) -> Iterator[Member]:
         query = "SELECT upstream, repository, digest, media_type, content, since FROM members"
-        yield from (Member(*row) for row in self._connection.execute(query))
+        yield from (member for row in self._connection.execute(query) if (member := Member(*row)).is_sound)
 
     def put_tags(self, tags: Iterable[TagRow]) -> None:
         self._connection.executemany(

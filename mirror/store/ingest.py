@@ -14,6 +14,7 @@ from mirror.oci.digest import Digest
 from mirror.store.layout import Layout
 
 _REHASH = 1024 * 1024  # bytes a read when an interrupted ingest is taken up again
+_READS = 16  # a turn, after which whoever waits may change their mind
 _TRIES = 8  # to get hold of a place that others are just clearing
 
 
@@ -31,12 +32,16 @@ class Stamp:
 
 
 class Ingest:
-    """One digest's way into the store. `offset` bytes are written and hashed; `total` is the size, once it is known."""
+    """One digest's way into the store. `offset` bytes are written and hashed; `total` is the size, once it is known.
+
+    `is_behind`: an earlier try has left bytes that are not hashed yet. They come first: `take_up`, or `restart`.
+    """
 
     def __init__(self, layout: Layout, digest: Digest, durable: bool) -> None:
-        """Take the lock, and up what an earlier try left (S6). Raises StoreBusy if it is held, StoreFailed."""
+        """Take the lock. Raises StoreBusy if it is held, StoreFailed."""
         self.digest = digest
         self.offset = 0
+        self.is_behind = False
         self.total: int | None = None
         self._layout = layout
         self._files = layout.filesystem
@@ -47,13 +52,28 @@ class Ingest:
         self._data = -1
         try:
             self._claim()
-            self._take_up()
         except OSError as error:
             self._close()
             raise StoreFailed(f"a blob cannot be stored: {error.strerror}") from error
         except BaseException:
             self._close()
             raise
+
+    def take_up(self) -> None:
+        """Hash the next bytes that an earlier try left (S6), for as long as `is_behind`; some milliseconds' worth.
+
+        Raises StoreFailed; the ingest is then to be left.
+        """
+        try:
+            for _ in range(_READS):
+                piece = self._files.read(self._data, _REHASH, self.offset)
+                if not piece:
+                    self._catch_up()
+                    return
+                self._hasher.update(piece)
+                self.offset += len(piece)
+        except OSError as error:
+            raise StoreFailed(f"a blob cannot be stored: {error.strerror}") from error
 
     def duplicate(self) -> int:
         """A descriptor of the growing file for one reader, who closes it. It outlives commit and abort (S5).
@@ -124,7 +144,7 @@ class Ingest:
 
     def leave(self) -> None:
         """Let go and keep what is there for the next try; nothing is kept of nothing. Harmless when repeated."""
-        if self.offset:
+        if self.offset or self.is_behind:
             self._close()
         else:
             self.abort()
@@ -165,6 +185,7 @@ class Ingest:
         written to it would be written to the blob.
         """
         locked = self._files.status_of(self._data)
+        self.is_behind = locked.st_size > 0
         if self._files.status("data", self._directory).st_ino != locked.st_ino:
             return False
         if locked.st_nlink > 1:
@@ -172,10 +193,8 @@ class Ingest:
             return False
         return True
 
-    def _take_up(self) -> None:
-        while piece := self._files.read(self._data, _REHASH, self.offset):
-            self._hasher.update(piece)
-            self.offset += len(piece)
+    def _catch_up(self) -> None:
+        self.is_behind = False
         if self.offset:
             self.total = self._noted_total()
         if self.total is not None and self.offset > self.total:
@@ -196,10 +215,10 @@ class Ingest:
             raise StoreFailed(f"a blob cannot be stored: {error.strerror}") from error
 
     def _start_over(self) -> None:
-        if self.offset:
+        if self.offset or self.is_behind:
             self._files.truncate(self._data, 0)
         self._hasher = self.digest.hasher()
-        self.offset, self.total = 0, None
+        self.offset, self.total, self.is_behind = 0, None, False
 
     def _noted_total(self) -> int | None:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +24,9 @@ from mirror.store.layout import Layout
 from mirror.store.recovery import make_again
 from mirror.tasks import end, outlast, spawn
 
-_THREADS = 8  # for hashing and writing; the disk and the cores are busy with fewer
+_THREADS = 8  # for what streams; the disk and the cores are busy with fewer
+_SLOW_THREADS = 8  # for what may take as long as a sync, or a whole file: no stream is to wait behind it
+_FULL = {errno.ENOSPC, errno.EDQUOT}
 _SAFE, _FAST = "safe", "fast"
 
 _log = logging.getLogger(__name__)
@@ -39,11 +42,13 @@ class Store:
         self._durable = durable
         self._databases = databases = Databases(layout)
         self._threads = ThreadPoolExecutor(_THREADS, "store")
+        self._slow_threads = ThreadPoolExecutor(_SLOW_THREADS, "store-slow")
         self.facts = Facts(databases.catalog, databases.index, databases.write_catalog, databases.write_index)
-        self.blobs = Blobs(layout, databases.index, databases.write_index, self._threads, on_corrupt)
+        self.blobs = Blobs(layout, databases.index, databases.write_index, self._slow_threads, on_corrupt)
         self._house = Housekeeping(layout, databases, self.blobs, room)
         self._keeping: asyncio.Task[None] | None = None
         self._begun = False
+        self._closing = False
         self._closed = False
 
     @classmethod
@@ -76,6 +81,7 @@ class Store:
         """Write what is noted, close everything, and note that this was a tidy end. Harmless when repeated."""
         if self._closed:
             return
+        self._closing = True
         if self._keeping is not None:
             await end(self._keeping)
         await self.blobs.aclose()
@@ -110,9 +116,9 @@ class Store:
     async def begin(self, digest: Digest) -> Ingest:
         """The ingest of a blob, its earlier bytes hashed again. Its caller ends it. Raises StoreBusy, StoreFailed.
 
-        May be cancelled; an ingest that was got for nobody is left as it was found.
+        May be cancelled, and ends when the store is closed; an ingest that nobody gets is left as it was found.
         """
-        opening = self._in_thread(Ingest, self._layout, digest, self._durable)
+        opening = self._in_thread(self._threads, Ingest, self._layout, digest, self._durable)
         try:
             ingest = await outlast(opening)
         except asyncio.CancelledError:
@@ -120,6 +126,11 @@ class Store:
                 opening.result().leave()
             raise
         self._house.busy.add(digest)
+        try:
+            await self._take_up(ingest)
+        except BaseException:
+            await self.leave(ingest)
+            raise
         return ingest
 
     async def commit(self, ingest: Ingest) -> None:
@@ -140,7 +151,7 @@ class Store:
     async def drop(self, ingest: Ingest) -> None:
         """Let go of an ingest that nothing can come of."""
         self._house.busy.discard(ingest.digest)
-        await self.run(ingest.abort)
+        await outlast(self._in_thread(self._slow_threads, ingest.abort))
 
     async def put(self, digest: Digest, data: bytes) -> None:
         """Store a small blob in one go. Raises DigestMismatch, StoreBusy, StoreFailed. When cancelled it is done."""
@@ -162,17 +173,31 @@ class Store:
 
     async def run(self, call: Callable[..., T], *arguments: object) -> T:
         """Run a blocking call in a thread of the store. When cancelled it waits for the call's end, then is."""
-        return await outlast(self._in_thread(call, *arguments))
+        return await outlast(self._in_thread(self._threads, call, *arguments))
 
     async def evict(self) -> int:
         """Bring the cache within its bounds; bytes that went. What is being fetched stays, and what was used last."""
         return await self._house.evict()
 
-    def _in_thread(self, call: Callable[..., T], *arguments: object) -> asyncio.Future[T]:
-        return asyncio.get_running_loop().run_in_executor(self._threads, call, *arguments)
+    async def _take_up(self, ingest: Ingest) -> None:
+        """Hash again what an earlier try left: a turn at a time, so that cancelling or closing ends it soon."""
+        while ingest.is_behind:
+            if self._closing:
+                raise StoreFailed("the store is being closed")
+            await outlast(self._in_thread(self._slow_threads, ingest.take_up))
+
+    def _in_thread(self, threads: ThreadPoolExecutor, call: Callable[..., T], *arguments: object) -> asyncio.Future[T]:
+        running = asyncio.get_running_loop().run_in_executor(threads, call, *arguments)
+        running.add_done_callback(self._look_for_a_full_disk)
+        return running
+
+    def _look_for_a_full_disk(self, done: asyncio.Future[T]) -> None:
+        error = None if done.cancelled() else done.exception()
+        if isinstance(error, StoreFailed) and getattr(error.__cause__, "errno", None) in _FULL:
+            self._house.hurry()
 
     async def _publish(self, digest: Digest, call: Callable[[], Stamp | None]) -> None:
-        publishing = self._in_thread(call)
+        publishing = self._in_thread(self._slow_threads, call)
         publishing.add_done_callback(lambda done: self._published(digest, done))
         await outlast(publishing)
 
@@ -192,7 +217,7 @@ class Store:
             await self._house.measure()
         except LOSSES as error:
             _log.warning("what the databases knew could not be brought together: %s", error)
-        self._keeping = spawn(self._house.keep(), "store:housekeeping")
+        self._keeping = spawn(self._house.keep(self._house.rest), "store:housekeeping")
         self._keeping.add_done_callback(_tell_of_a_fault)
 
     async def _close(self) -> None:
@@ -204,6 +229,7 @@ class Store:
 
     def _close_layout(self) -> None:
         self._threads.shutdown()
+        self._slow_threads.shutdown()
         try:
             if self._begun:
                 with contextlib.suppress(OSError):

@@ -17,7 +17,7 @@ from tests.support.caches import data_of_the_ingest, published, under_way
 from tests.support.checker import Cache, got
 from tests.support.faults import Fault, Gate
 from tests.support.mirror import MirrorUnderTest
-from tests.support.pulling import Setup, pulling, read
+from tests.support.pulling import Pulling, Setup, pulling, read
 from tests.support.registry import FakeRegistry
 
 DATA = Random(1).randbytes(1024 * 1024)
@@ -26,21 +26,35 @@ NO_RESUMES = {"limits": {"resumes": 0}}
 POSITIONS = [0, len(DATA) // 2, len(DATA) - 1]
 
 
+async def all_bytes_are_in_the_file(pull: Pulling, digest: Digest) -> None:
+    fetch = pull.fetches.find(pull.target(), digest)
+    assert fetch is not None
+    async with asyncio.timeout(10):
+        while fetch.growth._progress < len(DATA):
+            await fetch.growth._grown.wait()
+
+
 # F6: the last byte is withheld until the digest is verified; on a mismatch every connection is cut short
 
 
-async def test_f6_the_last_byte_waits_for_the_end_of_the_body(tmp_path: Path) -> None:
+@pytest.mark.parametrize("resumed", [False, True], ids=["of unknown size", "of known size"])
+async def test_f6_the_last_byte_waits_for_the_end_of_the_body(tmp_path: Path, resumed: bool) -> None:
     async with FakeRegistry() as registry, pulling(tmp_path, one=registry.url) as pull:
         digest = registry.push_blob("a/b", DATA)
-        more = asyncio.Event()
-        # All bytes but the last one are there, and then for a while nothing.
-        registry.fail(Fault(stall_at=len(DATA) - 1, until=more), "GET", "/blobs/")
+        start = PIECE if resumed else 0
+        if resumed:  # the first answer says the size
+            registry.fail(Fault(cut_at=start), "GET", "/blobs/")
+        # Every byte is there, but not what ends a chunked body: there might be more of them.
+        end = asyncio.Event()
+        registry.fail(Fault(chunked=True, stall_at=len(DATA) - start, until=end), "GET", "/blobs/")
         reader, _ = pull.fetches.join(pull.target(), digest)
         assert await read(reader, 0, len(DATA) - 1) == DATA[:-1]
+        await all_bytes_are_in_the_file(pull, digest)
         last = spawn(reader.ready(len(DATA) - 1), "reader of the last byte")
         await asyncio.sleep(0)
         assert not last.done()
-        more.set()
+        assert reader.size == (len(DATA) if resumed else None)
+        end.set()
         assert await last == len(DATA)
         reader.close()
 

@@ -66,7 +66,8 @@ async def test_a_herd_of_32_is_one_fetch_and_disturbs_nobody(tmp_path: Path, loo
             sipping = spawn(sip(slow, others), "sipping")
             await until_over(others, PATIENCE)
             assert all(visitor.satisfied for visitor in others)
-            assert not stalled.over.is_set()  # it has held nobody up, and nobody has let it go
+            assert stalled.got < SIZE  # it has held nobody up
+            assert stalled.connected  # and nobody has let it go
             await sipping
             for visitor in (stalled, slow):
                 visitor.resume()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from mirror.oci.digest import Digest
 from tests.support.faults import Fault, Gate
+from tests.support.figures import figure
 from tests.support.loops import LOOPS
 from tests.support.mirror_thread import MirrorThread
 from tests.support.raw_client import Cut, request
@@ -194,3 +196,15 @@ def test_a_client_that_leaves_without_a_word_is_not_waited_for(served: MirrorThr
         client.send(b"GET /v2/ HT")
         client.finish()
         assert client.is_over()
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_one_too_many_is_told_so_and_counted(tmp_path: Path, loop: str) -> None:
+    with MirrorThread(tmp_path, lambda _: {"limits": {"connections": 1}}, loop) as served:
+        with served.client() as first:
+            assert first.ask("GET", "/v2/").status == 200
+            with served.client() as second:
+                answer = second.ask("GET", "/v2/")
+                assert (answer.status, answer["Cache-Status"]) == (503, "mirror; detail=busy")
+                assert second.is_over()
+        assert figure(served.mirror.mirror.metrics.render(), "mirror_connections_refused_total") == 1

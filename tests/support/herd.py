@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Sequence
 
+_ESTABLISHED = 1  # of the states in the kernel's tcp_states.h: the first byte of its struct tcp_info
 _TURN = 256 * 1024
 _RECEIVED = bytearray(_TURN)  # shared: what has arrived is looked at before anybody else receives
 
@@ -32,6 +34,12 @@ class Visitor(asyncio.BufferedProtocol):
     def satisfied(self) -> bool:
         """It has got all that was announced, and exactly what it should."""
         return self.status == 200 and self.right and self.got == self.length == len(self._expected)
+
+    @property
+    def connected(self) -> bool:
+        """Whether nobody has ended the connection, as the kernel knows even while nothing is taken."""
+        told = self._connection.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)
+        return bool(told[0] == _ESTABLISHED)
 
     def pause(self) -> None:
         """Take nothing any more, until `resume`."""

@@ -55,6 +55,8 @@ class Program:
 
     def start(self) -> None:
         """Start it, again after it has ended, and wait until it answers."""
+        if self._daemon is not None and self._daemon.process.poll() is None:
+            raise RuntimeError("it is running already")
         self._log.unlink(missing_ok=True)
         variables = environment(self._home) | {"PYTHONPATH": str(PROJECT)} | self._settings
         self._daemon = start("mirror", self._command, self._log, variables)

@@ -18,6 +18,7 @@ class Growing:
         self.size = size
         self.descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         self.closed = False
+        self.doubted = False
         self._length = 0
         self._ended = False
         self._failure: MirrorError | None = None
@@ -53,6 +54,9 @@ class Growing:
                 return offset
             await self._grown.wait()
         return self._length
+
+    def doubt(self) -> None:
+        self.doubted = True
 
     def close(self) -> None:
         if not self.closed:

@@ -30,11 +30,12 @@ NAMES = {
     "mirror_evicted_bytes": ("counter", set()),
     "mirror_facts_lost": ("counter", set()),
     "mirror_client_connections": ("gauge", set()),
+    "mirror_connections_refused": ("counter", set()),
 }
 
 
 def levels(value: Callable[[], float] = lambda: 7) -> Levels:
-    return Levels(*[value] * 8)
+    return Levels(*[value] * 9)
 
 
 def everything() -> Metrics:

@@ -206,6 +206,23 @@ async def test_a_disk_that_cannot_read_a_small_blob_is_not_the_clients_trouble(t
         assert not disk.stumbles
 
 
+async def test_a_stored_blob_that_is_doubted_is_verified_and_fetched_again(tmp_path: Path) -> None:
+    async with FakeRegistry() as registry, pulling(tmp_path, one=registry.url) as pull:
+        digest = registry.push_blob("a/b", LARGE)
+        await pulled(pull, digest)
+        await pull.ended()
+        found = await pull.blobs.find(pull.target(), digest)
+        assert found.content is not None
+        assert not isinstance(found.content, bytes)
+        path = path_of(tmp_path, digest)
+        status = path.stat()
+        path.write_bytes(bytes(len(LARGE)))
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))  # so that only a verification can tell
+        found.content.doubt()
+        found.content.close()
+        assert await pulled(pull, digest) == (LARGE, Outcome.MISS)
+
+
 async def test_letting_go_of_a_stored_blob_twice_is_harmless(tmp_path: Path) -> None:
     async with FakeRegistry() as registry, pulling(tmp_path, one=registry.url) as pull:
         digest = registry.push_blob("a/b", LARGE)

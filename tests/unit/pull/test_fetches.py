@@ -11,7 +11,7 @@ import pytest
 
 from mirror.errors import Code, Refused, Unreachable
 from mirror.pull.fetches import Bounds
-from tests.support.caches import descriptors
+from tests.support.caches import content, descriptors, path_of
 from tests.support.faults import Fault, Gate
 from tests.support.pulling import Setup, pulling, read
 from tests.support.registry import FakeRegistry
@@ -44,6 +44,20 @@ async def test_a_fetch_is_found_while_it_is_under_way_and_by_nobody_elses_upstre
         reader.close()
         assert await pull.ended() == [fetch]
         assert pull.fetches.find(pull.target(), digest) is None
+
+
+async def test_a_reader_does_not_put_what_is_stored_in_doubt(tmp_path: Path) -> None:
+    async with FakeRegistry() as registry, pulling(tmp_path, one=registry.url) as pull:
+        digest = registry.push_blob("a/b", DATA)
+        reader, _ = pull.fetches.join(pull.target(), digest)
+        await pull.ended()
+        path = path_of(tmp_path, digest)
+        status = path.stat()
+        path.write_bytes(bytes(len(DATA)))
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))  # only a verification would find that out
+        reader.doubt()
+        reader.close()
+        assert await content(pull.store, digest) == bytes(len(DATA))
 
 
 async def test_readers_let_go_of_the_file_and_may_do_so_twice(tmp_path: Path) -> None:

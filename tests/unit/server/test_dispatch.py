@@ -192,7 +192,7 @@ async def test_a_client_that_leaves_is_noted_as_such() -> None:
         await begun.wait()
         client.reset()
         (note,) = await server.noted()
-        assert (note.status, note.reason, note.bytes) == (499, "the client has left", 0)
+        assert (note.status, note.reason, note.bytes) == (499, "the connection has ended", 0)
 
 
 async def test_what_lasts_is_answered_without_asking_again() -> None:

@@ -187,6 +187,16 @@ async def test_a_target_that_is_too_long_is_not_kept() -> None:
     assert hot.find("GET", target) is None
 
 
+@pytest.mark.parametrize(("length", "kept"), [(255, True), (256, False)])
+async def test_a_host_that_is_too_long_is_not_kept(length: int, kept: bool) -> None:
+    hot = Hot(by_host=True)
+    exchange = exchange_of("GET", TARGET)
+    exchange.request = exchange.request.clone(headers={"Host": "h" * length})
+    exchange.lasting = BY_DIGEST
+    hot.answers.offer(exchange, web.Response())
+    assert (hot.answers.find(exchange.request, exchange) is not None) is kept
+
+
 async def test_what_is_kept_is_bounded() -> None:
     hot = Hot()
     for number in range(1000):

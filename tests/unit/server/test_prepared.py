@@ -28,6 +28,22 @@ def test_a_head_leaves_out_what_is_said_each_time() -> None:
     assert head == b'HTTP/1.1 200 OK\r\nServer: mirror\r\nETag: "a"\r\nContent-Length: 7\r\n'
 
 
+@pytest.mark.parametrize("value", ["a\r\nX-Evil: 1", "a\n", "\rb", "a\0b"])
+@pytest.mark.parametrize("name", ["ETag", None])
+def test_a_header_that_is_more_than_a_line_is_never_written(name: str | None, value: str) -> None:
+    headers = {name: value} if name else {value: "harmless"}
+    with pytest.raises(ValueError, match="line break"):
+        head_of(headers, frozenset(), 7)
+
+
+async def test_a_last_answer_has_no_such_header_either() -> None:
+    exchange = exchange_of("GET", "/")
+    response = error_response(exchange, MirrorError(code=Code.BAD_REQUEST))
+    response.headers["Warning"] = "a\r\nX-Evil: 1"
+    with pytest.raises(ValueError, match="line break"):
+        prepare_last(exchange.request, response)
+
+
 async def test_an_answer_is_given_again_with_what_is_new() -> None:
     response = prepare_again(request_of("GET", "/"), HEAD, b"{}", "id-9", 17)
     head, _, body = written(response).partition(b"\r\n\r\n")

@@ -104,6 +104,7 @@ def test_one_too_many_is_told_so(loop: str) -> None:
                 with await server.client() as third:
                     answer = await ask(third)
                     assert (answer.status, answer["Retry-After"], answer["Connection"]) == (503, "5", "close")
+                    assert answer["Cache-Status"] == "mirror; detail=busy"
                     assert b"BUSY" in answer.body
                     assert await over(third)
                 await server.count(2)
@@ -111,6 +112,7 @@ def test_one_too_many_is_told_so(loop: str) -> None:
             await server.count(0)
             with await server.client() as fourth:
                 assert (await ask(fourth)).status == 200
+            assert server.server.refused == 1
 
     run_on(loop, scenario())
 

@@ -4,70 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 from aiohttp import web
 
-from mirror.errors import Interrupted, MirrorError, Unreachable
+from mirror.errors import Interrupted, Unreachable
 from mirror.oci.byte_range import Span
 from mirror.server.exchange import Exchange
-from mirror.server.sending import TURN, Sending, Stalled, send, send_bytes
+from mirror.server.sending import TURN, Stalled, send_bytes
 from mirror.tasks import spawn
-from tests.support.answering import Served, served
+from tests.support.answering import served
 from tests.support.loops import LOOPS, run_on
-from tests.support.raw_client import Cut, RawClient, request
+from tests.support.raw_client import Cut
 from tests.support.readables import Growing
-from tests.support.surface import noise
-
-DATA = noise("sending", 3_000_000)
-WHOLE = Span(0, len(DATA))
-
-
-class Sender:
-    """Answers each request by sending from a readable, and keeps what became of it."""
-
-    def __init__(self, readable: Growing, span: Span | None = WHOLE, stall: float = 10) -> None:
-        self.sending = Sending(readable, span, stall)
-        self.over: asyncio.Future[BaseException | None] = asyncio.get_running_loop().create_future()
-        self.exchange: Exchange
-
-    async def __call__(self, asked: web.BaseRequest) -> web.StreamResponse:
-        span = self.sending.span
-        response = web.StreamResponse(headers={} if span is None else {"Content-Length": str(len(span))})
-        self.exchange = Exchange(asked, "id-1")
-        try:
-            await send(self.exchange, response, self.sending)
-        except (MirrorError, OSError, asyncio.CancelledError) as error:
-            self.over.set_result(error)
-            if asked.transport is not None:
-                asked.transport.abort()
-        else:
-            self.over.set_result(None)
-        return response
-
-    async def outcome(self) -> BaseException | None:
-        async with asyncio.timeout(10):
-            return await self.over
-
-
-@asynccontextmanager
-async def sending(sender: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]) -> AsyncIterator[RawClient]:
-    async with served(sender) as server:
-        with await asking(server) as client:
-            yield client
-
-
-async def asking(server: Served, window: int | None = None) -> RawClient:
-    client = await server.client(window)
-    client.send(request("GET", "/"))
-    return client
-
-
-async def body(client: RawClient) -> bytes:
-    return (await asyncio.to_thread(client.answer)).body
+from tests.support.sender import DATA, WHOLE, Sender, asking, body, sending
 
 
 @pytest.mark.parametrize("loop", LOOPS)
@@ -147,6 +98,7 @@ async def test_a_file_that_has_shrunk_is_a_failure(tmp_path: Path, span: Span | 
                 await body(client)
             assert isinstance(await sender.outcome(), Interrupted)
             assert sender.exchange.sent <= 1_000_000
+        assert readable.doubted
 
 
 async def test_a_content_that_ends_before_its_size_is_a_failure(tmp_path: Path) -> None:
@@ -173,6 +125,7 @@ def test_a_client_that_leaves_ends_it_and_no_descriptor_is_left(tmp_path: Path, 
                 assert isinstance(await sender.outcome(), (ConnectionError, asyncio.CancelledError))
                 await server.count(0)
                 assert len(os.listdir("/proc/self/fd")) == before
+            assert not readable.doubted
 
     run_on(loop, scenario())
 

@@ -142,14 +142,22 @@ def test_a_fact_without_all_its_parts_is_no_tag_record() -> None:
     assert TagRecord.of({"digest": DIGEST}) is None
 
 
-@pytest.mark.parametrize("member", [Member("u", "r", DIGEST), Member("u", "r", DIGEST, "type", "content")])
+SOUND: dict[str, Any] = {"media_type": "type", "content": DIGEST, "since": 1.0}
+UNSOUND = [
+    SOUND | change for change in ({"media_type": "é"}, {"media_type": "a\nb"}, {"content": "../x"}, {"since": "1"})
+]
+
+
+@pytest.mark.parametrize("member", [Member("u", "r", DIGEST), Member("u", "r", DIGEST, "type", DIGEST)])
 def test_a_membership_is_read_as_it_was_written(member: Member) -> None:
     note = member_note(member)
     assert note.fact is not None
     assert noted_member(note.key, note.fact) == member
 
 
-@pytest.mark.parametrize("fact", [{}, {"media_type": 1, "content": None}, {"media_type": None, "content": {}}])
+@pytest.mark.parametrize(
+    "fact", [{}, {"media_type": 1, "content": None}, {"media_type": None, "content": {}}, *UNSOUND]
+)
 def test_another_fact_is_no_membership(fact: dict[str, Any]) -> None:
     assert noted_member(Key("member", "u", "r", DIGEST), fact) is None
 

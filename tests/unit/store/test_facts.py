@@ -15,6 +15,7 @@ from mirror.store.index import Member
 from tests.support.caches import layout_at
 
 DIGEST = str(Digest.of(b"manifest"))
+OTHER = str(Digest.of(b"signed manifest"))
 TAG = Key("tag", "docker.io", "library/alpine", "latest")
 ABSENT = Key("absent", "docker.io", "library/alpine", "nothing")
 RECORD = TagRecord(DIGEST, checked=100.0)
@@ -61,7 +62,7 @@ async def _forgetting(databases: Databases, clock: Clock) -> Facts:
 async def test_a_proof_is_known_at_once_and_outlives_the_memory(
     databases: Databases, facts: Facts, clock: Clock
 ) -> None:
-    member = Member("docker.io", "library/alpine", DIGEST, "type", "content")
+    member = Member("docker.io", "library/alpine", DIGEST, "type", OTHER)
     assert facts.member("docker.io", "library/alpine", DIGEST) is None
     facts.prove(member)
     assert facts.member("docker.io", "library/alpine", DIGEST) == member
@@ -89,6 +90,21 @@ async def test_either_database_is_enough_for_a_proof(
     else:
         await databases.on_thread(lambda index, _: index._connection.execute("DELETE FROM members"))
     assert _facts(databases, clock).member("u", "r", DIGEST) == Member("u", "r", DIGEST, "type")
+
+
+@pytest.mark.parametrize("column", ["media_type", "content", "since"])
+async def test_a_proof_of_which_a_row_was_spoilt_is_none_or_what_the_other_database_says(
+    databases: Databases, facts: Facts, clock: Clock, column: str
+) -> None:
+    member = Member("u", "r", DIGEST, "type", OTHER)
+    facts.prove(member)
+    await databases.flush()
+    await databases.on_thread(lambda index, _: index._connection.execute(f"UPDATE members SET {column} = 'é\n'"))
+    assert _facts(databases, clock).member("u", "r", DIGEST) == member
+    key = Key("member", "u", "r", DIGEST)
+    fact: dict[str, object] = {"media_type": "type", "content": OTHER, "since": 1.0} | {column: "é\n"}
+    await databases.on_thread(lambda _, catalog: catalog.write(Note(key, fact)))
+    assert _facts(databases, clock).member("u", "r", DIGEST) is None
 
 
 async def test_a_forged_proof_is_none(databases: Databases, facts: Facts) -> None:

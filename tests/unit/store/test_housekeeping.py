@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import time
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from mirror.oci.digest import Digest
 from mirror.store.eviction import Room
 from mirror.store.filesystem import Filesystem
-from tests.support.caches import path_of, room_of
+from tests.support.caches import blob, path_of, room_of, under_way
 from tests.support.faulty_disk import Fault, FaultyDisk
 from tests.support.houses import House, house_at
 
@@ -105,6 +106,68 @@ async def test_a_disk_that_others_fill_is_made_room_on(tmp_path: Path) -> None:
         assert house.keeping.limit == 10_000
 
 
+async def test_a_blob_that_can_never_fit_goes_itself_and_no_other(tmp_path: Path) -> None:
+    async with house_at(tmp_path, room_of(1000)) as house:
+        small = house.put(*range(10))
+        too_large = house.put(11, size=2000) + house.put(12, size=901)
+        assert await house.keeping.evict() == 2901
+        assert _there(house, small) == [True] * 10
+        assert _there(house, too_large) == [False] * 2
+        assert house.keeping.size == 1000
+
+
+async def test_a_blob_that_just_fits_goes_in_its_turn(tmp_path: Path) -> None:
+    async with house_at(tmp_path, room_of(1000)) as house:
+        small = house.put(*range(2))
+        large = house.put(11, size=900)
+        assert await house.keeping.evict() == 200
+        assert _there(house, small + large) == [False, False, True]
+
+
+# parts
+
+
+def _left(house: House, number: int, size: int) -> str:
+    """A part of a blob that waits for its next try: so old that a higher number is the younger. Its place."""
+    name = f"sha256-{blob(number)[0].encoded}"
+    place = house.root / "ingest" / name
+    place.mkdir()
+    (place / "data").write_bytes(bytes(size))
+    os.utime(place / "data", (number, number))
+    return name
+
+
+async def test_parts_count_and_go_first_the_oldest_first_and_no_more_than_needed(tmp_path: Path) -> None:
+    async with house_at(tmp_path, room_of(1000)) as house:
+        digests = house.put(*range(7))
+        parts = [_left(house, number, 100) for number in (23, 21, 22)]
+        assert await house.keeping.evict() == 0
+        parts.append(_left(house, 24, 1))
+        assert await house.keeping.evict() == 200
+        assert all(_there(house, digests))
+        assert {name for name in under_way(tmp_path) if "/" not in name} == {parts[0], parts[3]}
+        assert (house.keeping.size, house.keeping.evicted) == (700, 200)
+
+
+async def test_no_blob_goes_for_the_sake_of_a_part(tmp_path: Path) -> None:
+    async with house_at(tmp_path, room_of(1000)) as house:
+        digests = house.put(*range(10))
+        _left(house, 21, 5000)
+        assert await house.keeping.evict() == 5000
+        assert all(_there(house, digests))
+        assert under_way(tmp_path) == []
+
+
+async def test_a_part_that_is_being_fetched_neither_counts_nor_goes(tmp_path: Path) -> None:
+    async with house_at(tmp_path, room_of(1000)) as house:
+        digests = house.put(*range(10))
+        _left(house, 21, 5000)
+        house.keeping.busy.add(blob(21)[0])
+        assert await house.keeping.evict() == 0
+        assert all(_there(house, digests))
+        assert len(under_way(tmp_path)) == 2
+
+
 # failures
 
 
@@ -143,8 +206,8 @@ async def test_a_row_that_no_file_can_belong_to_does_not_keep_others(tmp_path: P
 
 
 async def test_a_lost_index_ends_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    async with house_at(tmp_path, room_of(100)) as house:
-        house.put(1, 2)
+    async with house_at(tmp_path, room_of(1000)) as house:
+        house.put(*range(11))
         house.databases.index.close()
         assert await house.keeping.evict() == 0
         assert "could not be brought within its bounds" in caplog.text

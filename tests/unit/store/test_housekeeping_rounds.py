@@ -87,6 +87,18 @@ async def test_clearing_removes_what_has_run_out(tmp_path: Path) -> None:
         assert await house.databases.on_thread(lambda _, catalog: list(catalog._cache.iterkeys())) == []
 
 
+async def test_a_rest_ends_when_somebody_is_in_a_hurry_and_the_next_one_does_not(tmp_path: Path) -> None:
+    async with house_at(tmp_path) as house:
+        await house.keeping.rest(0.0)
+        house.keeping.hurry()  # in the middle of a round
+        await asyncio.wait_for(house.keeping.rest(600), 10)
+        resting = spawn(house.keeping.rest(600), "rest")
+        await asyncio.sleep(0)
+        assert not resting.done()
+        house.keeping.hurry()
+        await asyncio.wait_for(resting, 10)
+
+
 class Immeasurable(Filesystem):
     def space(self, directory: int) -> tuple[int, int]:
         raise OSError(errno.EIO, os.strerror(errno.EIO))

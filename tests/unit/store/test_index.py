@@ -96,12 +96,40 @@ def test_digests_come_in_pages(index: Index) -> None:
 
 
 def test_membership_is_of_one_repository_of_one_upstream(index: Index) -> None:
-    member = Member("docker.io", "library/alpine", "sha256:1", "type", "sha256:2")
+    member = Member("docker.io", "library/alpine", "sha256:1", "type", f"sha256:{0:064}")
     index.put_members([member])
     assert index.member("docker.io", "library/alpine", "sha256:1") == member
     assert index.member("docker.io", "library/alpin", "esha256:1") is None
     assert index.member("ghcr.io", "library/alpine", "sha256:1") is None
     assert list(index.members()) == [member]
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("media_type", "é"),
+        ("media_type", "a\nb"),
+        ("media_type", b"type"),
+        ("media_type", "a" * 256),
+        ("content", "../../etc"),
+        ("content", ""),
+        ("content", b"sha256:"),
+        ("since", "long ago"),
+    ],
+)
+def test_a_member_of_which_no_such_row_can_have_been_noted_is_lost(index: Index, column: str, value: object) -> None:
+    whole = Member("u", "r", "whole", "type")
+    index.put_members([whole, Member("u", "r", "spoilt", "type")])
+    index._connection.execute(f"UPDATE members SET {column} = ? WHERE digest = 'spoilt'", (value,))
+    assert index.member("u", "r", "spoilt") is None
+    assert index.member("u", "r", "whole") == whole
+    assert list(index.members()) == [whole]
+
+
+def test_the_largest_are_told_and_what_is_pinned_is_not(index: Index) -> None:
+    index.find_blobs([("a", 10, 0.0), ("b", 11, 0.0), ("c", 13, 0.0), ("d", 12, 0.0)])
+    index.pin("d", True)
+    assert index.larger_than(10) == [("c", 13), ("b", 11)]
 
 
 def test_a_type_once_known_stays(index: Index) -> None:

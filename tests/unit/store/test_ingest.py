@@ -36,7 +36,10 @@ def layout(tmp_path: Path) -> Iterator[Layout]:
 
 
 def _begun(layout: Layout, digest: Digest = DIGEST) -> Ingest:
-    return Ingest(layout, digest, durable=False)
+    ingest = Ingest(layout, digest, durable=False)
+    while ingest.is_behind:
+        ingest.take_up()
+    return ingest
 
 
 def _left(layout: Layout, data: bytes, total: int | None = None) -> None:

@@ -27,7 +27,10 @@ def layout(tmp_path: Path) -> Iterator[Layout]:
 
 
 def _begun(layout: Layout, digest: Digest = DIGEST) -> Ingest:
-    return Ingest(layout, digest, durable=False)
+    ingest = Ingest(layout, digest, durable=False)
+    while ingest.is_behind:
+        ingest.take_up()
+    return ingest
 
 
 def test_a_second_ingest_of_a_digest_is_refused_until_the_first_is_over(layout: Layout) -> None:

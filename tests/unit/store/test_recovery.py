@@ -22,7 +22,7 @@ from tests.support.caches import blob, descriptors, layout_at
 DIGEST, DATA = blob(1)
 NAME = str(DIGEST)
 STAMP = Stamp(100, 1, 1)
-MEMBER = Member("u", "r", NAME, "type", "content", 50.0)
+MEMBER = Member("u", "r", NAME, "type", NAME, 50.0)
 TAG = TagRow("u", "r", "latest", NAME, 100.0)
 TAG_KEY = Key("tag", "u", "r", "latest")
 FACT = {"digest": NAME, "checked": 100.0, "failed": 7.0}
