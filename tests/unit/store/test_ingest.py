@@ -117,6 +117,24 @@ def test_what_was_left_is_taken_up_with_its_size(layout: Layout) -> None:
     assert again.commit() is not None
 
 
+def test_what_was_never_taken_up_stays_when_it_is_left(layout: Layout, tmp_path: Path) -> None:
+    _left(layout, DATA[:3000])
+    again = Ingest(layout, DIGEST, durable=False)
+    assert (again.is_behind, again.offset) == (True, 0)
+    again.leave()
+    assert data_of_the_ingest(tmp_path).read_bytes() == DATA[:3000]
+
+
+def test_a_restart_forgets_also_what_was_never_taken_up(layout: Layout, tmp_path: Path) -> None:
+    _left(layout, DATA + b"more than there should be")
+    again = Ingest(layout, DIGEST, durable=False)
+    again.restart()
+    assert not again.is_behind
+    assert data_of_the_ingest(tmp_path).read_bytes() == b""
+    again.append(DATA)
+    assert again.commit() is not None
+
+
 @pytest.mark.parametrize("note", [b"", b"50", b"5000\n", b"many", b"-5000", "²".encode(), b"9" * 100])
 def test_a_torn_note_of_the_size_costs_no_more_than_the_bytes(layout: Layout, tmp_path: Path, note: bytes) -> None:
     _left(layout, DATA[:3000], len(DATA))

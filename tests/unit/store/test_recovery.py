@@ -113,7 +113,7 @@ def test_a_lost_database_is_made_again_from_the_other(tmp_path: Path, loss: str,
         assert list(index.members()) == ([] if both_lost else [MEMBER])
         assert list(index.tags()) == ([] if both_lost else [TAG])
         member = catalog.get(member_note(MEMBER).key)
-        assert member == (None if both_lost else {"media_type": "type", "content": "content", "since": 50.0})
+        assert member == (None if both_lost else {"media_type": "type", "content": NAME, "since": 50.0})
         tag = catalog.get(TAG_KEY)
         assert (tag is None) is both_lost
         assert tag is None or (tag["digest"], tag["checked"]) == (NAME, 100.0)
