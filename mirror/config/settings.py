@@ -21,7 +21,7 @@ from mirror.config.addresses import (
 )
 from mirror.config.agreement import disagreements
 from mirror.config.conflicts import Conflict, Inconsistent
-from mirror.config.quantities import Share, parse_duration, parse_share, parse_size
+from mirror.config.quantities import Share, parse_duration, parse_rate, parse_share, parse_size
 from mirror.config.registries import ALIASES, ENDPOINTS, endpoint_of
 
 T = TypeVar("T")
@@ -42,6 +42,9 @@ TagPatterns = Several[Annotated[str, AfterValidator(written.tag_pattern)]]
 File = Annotated[Path, BeforeValidator(written.path)]
 UserName = Annotated[str, AfterValidator(written.user_name)]
 Password = Annotated[SecretStr, AfterValidator(lambda secret: _checked(secret, written.password))]
+ProgramName = Annotated[str, AfterValidator(written.program_name)]
+Rate = Annotated[float, BeforeValidator(parse_rate)]  # a second, written 10/s or 300/m
+SearchURL = Annotated[str, BeforeValidator(parse_endpoint)]
 VariableName = Annotated[str, AfterValidator(written.variable_name)]
 Proxy = Annotated[SecretStr, AfterValidator(lambda secret: _checked(secret, parse_proxy))]
 RegistryName = Annotated[str, BeforeValidator(parse_registry), AfterValidator(written.no_alias)]
@@ -105,14 +108,25 @@ class Upstream(Section):
     password: Password | None = None
     password_file: File | None = None
     password_env: VariableName | None = None
+    docker_config: File | None = None  # a config.json of Docker's: auths, credHelpers, credsStore
+    credential_helper: ProgramName | None = None  # docker-credential-<name>, on the PATH
+    credential_command: Several[str] = ()  # program and arguments that print a login
+    credential_lifetime: Duration = 600.0  # how long a login from a helper or a command is used
     tag_ttl: Duration = 300.0
     stale_for: Duration = 30 * 86400.0
     not_found_ttl: Duration = 10.0
     immutable_tags: TagPatterns = ()  # shell patterns; such a tag is never asked again
+    on_deleted: Literal["serve", "forget"] = "serve"  # what becomes of a tag that the upstream no longer has
+    honour_no_cache: bool = False  # whether a client's Cache-Control: no-cache makes a tag due
+    budget_reserve: SizeOrShare = Share(percent=10.0)  # of a pull limit, kept for pulls that clients wait for
+    request_rate: Rate | None = None  # requests to this upstream, written 10/s or 300/m
     allow: RepositoryPatterns = ("*",)  # shell patterns of repositories
     deny: RepositoryPatterns = ()
     realms: Hosts = ()  # hosts that may issue tokens beside the endpoint's own domain
+    search: SearchURL | None = None  # where docker search is answered; Docker Hub's own is built in
     ca_file: File | None = None
+    client_certificate: File | None = None  # PEM, shown to the endpoints
+    client_key: File | None = None
     insecure: bool = False
     proxy: Proxy | None = None  # http://[user:password@]host:port
     allow_private_addresses: bool = False
@@ -160,6 +174,7 @@ class Settings(Section):
     storage: Storage = Storage()
     default_upstream: Annotated[str, BeforeValidator(parse_registry)] = "docker.io"  # any of its names
     builtin_upstreams: bool = True
+    catalog: bool = False  # whether /v2/_catalog tells what is cached
     upstreams: Annotated[dict[RegistryName, Upstream], BeforeValidator(written.each_once)] = {}
     limits: Limits = Limits()
     log: Log = Log()

@@ -15,6 +15,7 @@ from mirror.config.registries import ALIASES
 _REPOSITORY_PATTERN = re.compile(r"[a-z0-9._/*?\[\]!-]{1,255}", re.ASCII)
 _TAG_PATTERN = re.compile(r"[A-Za-z0-9._*?\[\]!-]{1,128}", re.ASCII)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_PROGRAM = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -82,6 +83,13 @@ def variable_name(value: str) -> str:
     """The name of an environment variable."""
     if _VARIABLE.fullmatch(value) is None:
         raise ValueError("not the name of an environment variable")
+    return value
+
+
+def program_name(value: str) -> str:
+    """The end of `docker-credential-<name>`: found on the PATH, and never a path itself."""
+    if _PROGRAM.fullmatch(value) is None:
+        raise ValueError("not the name of a credential helper: letters, digits, . _ and -")
     return value
 
 
