@@ -1,10 +1,12 @@
 """Clients that cost little: they read answers without looking at them, so that the server is what is measured.
 
 usage: python -m bench.load PORT TARGET METHOD CLIENTS SECONDS|COUNT   (prints JSON: requests, bytes, seconds, first)
+With METHOD `GET#` or `HEAD#` a header has another number in each request, so that no two of them are the same bytes.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import selectors
 import socket
@@ -12,6 +14,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 
+_numbers = itertools.count()
 _UNTOUCHED = bytearray(4 * 1024**2)  # MSG_TRUNC writes nothing into it
 
 
@@ -28,7 +31,7 @@ class Client:
     def send(self) -> None:
         self.began = time.perf_counter()
         self.head, self.left = b"", -1
-        self.connection.sendall(self.request)
+        self.connection.sendall(self.request.replace(b"#", b"%d" % next(_numbers)))
 
     def take(self, bodiless: bool) -> int:
         """Read what has come; how many bytes. Afterwards `left` is 0 when the answer is complete."""
@@ -96,7 +99,9 @@ def run(port: int, request: bytes, clients: int, seconds: float, count: int) -> 
 
 if __name__ == "__main__":
     port, target, method, clients, amount = sys.argv[1:]
-    asked = f"{method} {target} HTTP/1.1\r\nHost: bench\r\nAccept: */*\r\n\r\n".encode()
+    name, mark, _ = method.partition("#")
+    number = "X-Number: #\r\n" if mark else ""
+    asked = f"{name} {target} HTTP/1.1\r\nHost: bench\r\nAccept: */*\r\n{number}\r\n".encode()
     seconds, count = (float(amount[:-1]), 0) if amount.endswith("s") else (0.0, int(amount))
     result = run(int(port), asked, int(clients), seconds, count)
     print(

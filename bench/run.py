@@ -158,6 +158,7 @@ def one_round(directory: Path, content: Content, seconds: float, loop: str) -> l
             small(server, "manifest by tag", by_tag, "GET", seconds),
             small(server, "manifest by tag, HEAD", by_tag, "HEAD", seconds),
             small(server, "manifest by digest", by_digest, "GET", seconds),
+            small(server, "manifest by digest, asked in other bytes each time", by_digest, "GET#", seconds),
             small(server, "1 KiB blob", blobs["1 KiB"], "GET", seconds),
             small(server, "/v2/", "/v2/", "GET", seconds),
             small(reference, "aiohttp alone, 1 KiB", "/", "GET", seconds),

@@ -16,9 +16,8 @@ import structlog
 from mirror.outcome import Outcome
 
 INTERVAL = 0.5
-BATCH = 1000  # records that make a flush begin at once
-CAPACITY = 64 * BATCH  # records kept for a pipe that nobody reads
-SLICE = 64  # records rendered in one go: a thread that renders holds the interpreter
+BATCH = 256  # records that make a flush begin at once; rendering them holds the interpreter for a millisecond
+CAPACITY = 256 * BATCH  # records kept for a pipe that nobody reads
 
 
 class AccessRecord(NamedTuple):
@@ -101,5 +100,4 @@ class AccessLog:
                 await self.flush()
 
     def _put(self, batch: list[AccessRecord]) -> int:
-        slices = (batch[start : start + SLICE] for start in range(0, len(batch), SLICE))
-        return sum(self._write(self._render(part)) for part in slices)
+        return self._write(self._render(batch))

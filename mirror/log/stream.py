@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import select
+import stat
 import threading
 import time
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from functools import cache
 from mirror.log.descriptors import Opening, Put, never_waiting, writable
 
 PIPE_BUF = select.PIPE_BUF
+_FILE_BUF = 1024 * 1024  # bytes: a file takes what it is given, and each call costs the event loop its interpreter
 
 
 class LogStream:
@@ -26,6 +28,7 @@ class LogStream:
     def __init__(self, descriptor: int, opening: Opening = never_waiting) -> None:
         self._descriptor = descriptor
         self._opening = opening
+        self._largest = _largest(descriptor)
         self._turn = threading.Lock()
         self._stalled = False
 
@@ -39,7 +42,7 @@ class LogStream:
         written = 0
         try:
             with self._opening(self._descriptor) as put:
-                for piece in _pieces(lines):
+                for piece in _pieces(lines, self._largest):
                     if not self._put(put, piece, deadline):
                         break
                     written += len(piece)
@@ -81,11 +84,19 @@ def _left(deadline: float) -> float:
     return max(0.0, deadline - time.monotonic())
 
 
-def _pieces(lines: bytes) -> Iterator[bytes]:
-    """Cut at line ends, into pieces that a pipe takes whole once it is writable; a longer line is one piece."""
+def _largest(descriptor: int) -> int:
+    """Bytes that go into one call."""
+    try:
+        return _FILE_BUF if stat.S_ISREG(os.fstat(descriptor).st_mode) else PIPE_BUF
+    except OSError:
+        return PIPE_BUF
+
+
+def _pieces(lines: bytes, largest: int) -> Iterator[bytes]:
+    """Cut at line ends, into pieces of what is taken whole once there is room; a longer line is one piece."""
     start = 0
     while start < len(lines):
-        stop = min(start + PIPE_BUF, len(lines))
+        stop = min(start + largest, len(lines))
         if stop < len(lines):
             stop = lines.rfind(b"\n", start, stop) + 1 or lines.find(b"\n", stop) + 1 or len(lines)
         yield lines[start:stop]

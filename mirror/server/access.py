@@ -6,6 +6,7 @@ import itertools
 import os
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address
 
 from aiohttp import web
@@ -34,14 +35,14 @@ class Clients:
     def __init__(self, trusted: Sequence[IPv4Network | IPv6Network]) -> None:
         self._trusted = tuple(trusted)
 
-    def address(self, request: web.BaseRequest) -> str:
-        """The peer, or, behind trusted proxies, the nearest address that is none of them."""
-        peer = request.remote or "-"
+    def address(self, peer: str, forwarded: Sequence[str]) -> str:
+        """The peer, or, behind trusted proxies, the nearest address that is none of them.
+
+        `forwarded`: the lines of `X-Forwarded-For`.
+        """
         if not self._trusted or not self._trusts(peer):
             return peer
-        # What could not be parsed has an empty dictionary for its headers.
-        lines = request.headers.getall("X-Forwarded-For", ()) if request.headers else ()
-        for hop in reversed(",".join(lines).split(",")[-_HOPS:]):
+        for hop in reversed(",".join(forwarded).split(",")[-_HOPS:]):
             candidate = hop.strip()
             try:
                 peer = str(ip_address(candidate.partition("%")[0]))  # any text may stand after the % of a zone
@@ -59,37 +60,57 @@ class Clients:
         return any(parsed in network for network in self._trusted)
 
 
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What a request says of itself in the log. `path` has no query."""
+
+    method: str
+    path: str
+    user_agent: str
+    forwarded: Sequence[str]
+
+
+def asking_of(request: web.BaseRequest) -> Asking:
+    """What this request says."""
+    headers = request.headers
+    # What could not be parsed has an empty dictionary for its headers.
+    forwarded = headers.getall("X-Forwarded-For", ()) if headers else ()
+    return Asking(request.method, request.raw_path.partition("?")[0], headers.get("User-Agent", ""), forwarded)
+
+
 class Access:
     """Counts every answer, and notes it for the log if there is one."""
 
     def __init__(self, tally: Tally, note: Callable[[AccessRecord], None] | None, clients: Clients) -> None:
         self._tally = tally
         self._note = note
-        self._clients = clients
+        self.clients = clients
 
     def answered(self, exchange: Exchange, status: int, seconds: float) -> None:
         """An exchange is over. Microseconds: it stands on the hot path."""
-        upstream, outcome = exchange.upstream, exchange.outcome
-        self._tally.add(upstream or "", exchange.kind, outcome, exchange.sent)
-        if self._note is None:
-            return
-        request = exchange.request
-        self._note(
+        asking = asking_of(exchange.request)
+        self.keep(
             AccessRecord(
                 time.time(),
                 exchange.request_id,
-                self._clients.address(request),
-                request.method,
-                request.raw_path.partition("?")[0],
+                self.clients.address(exchange.request.remote or "-", asking.forwarded),
+                asking.method,
+                asking.path,
                 status,
-                outcome,
-                upstream,
+                exchange.outcome,
+                exchange.upstream,
                 exchange.kind,
                 exchange.repository,
                 exchange.reference,
                 exchange.sent,
                 seconds,
                 exchange.reason,
-                request.headers.get("User-Agent", ""),
+                asking.user_agent,
             )
         )
+
+    def keep(self, record: AccessRecord) -> None:
+        """Count it, and note it. Microseconds, too."""
+        self._tally.add(record.upstream or "", record.kind, record.outcome, record.bytes)
+        if self._note is not None:
+            self._note(record)

@@ -14,11 +14,13 @@ from aiohttp import HttpVersion10, HttpVersion11, web
 from mirror.errors import Code, Malformed, MirrorError, Refused
 from mirror.oci import endpoint as endpoints
 from mirror.server.access import Access, RequestIds
+from mirror.server.connection import Connection
 from mirror.server.errors import error_response
 from mirror.server.exchange import Exchange
 from mirror.server.handlers import Handlers
 from mirror.server.hot import HotAnswers
 from mirror.server.prepared import prepare_last
+from mirror.server.repeats import Repeats
 
 _READ = frozenset({"GET", "HEAD"})
 
@@ -33,6 +35,7 @@ class Dispatch:
         self._hot = hot
         self._access = access
         self._ids = RequestIds()
+        self._repeats = Repeats(hot, access, self._ids)
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer. Never raises but for its own cancellation, which means that the client has left."""
@@ -43,7 +46,9 @@ class Dispatch:
             response: web.StreamResponse | None
             if _sound(request):
                 response = self._hot.find(request, exchange)
-                if response is None:
+                if response is not None:
+                    self._learn(exchange)
+                else:
                     response = await self._answer(exchange)
             else:
                 response = self._refuse(exchange)
@@ -55,12 +60,21 @@ class Dispatch:
         finally:
             self._access.answered(exchange, status, time.perf_counter() - began)
 
+    def again(self, data: bytes, peer: str) -> bytes | None:
+        """The whole answer to a whole request, if it has come in the same bytes before and the answer holds."""
+        return self._repeats.answer(data, peer)
+
     def reject(self, request: web.BaseRequest, code: Code) -> web.StreamResponse:
         """The answer to what is no request, or has failed outside of here. The connection ends with it."""
         exchange = Exchange(request, self._ids.next())
         response = _last_answer(exchange, MirrorError(code=code))
         self._access.answered(exchange, response.status, 0.0)
         return response
+
+    def _learn(self, exchange: Exchange) -> None:
+        connection, answer = exchange.request.protocol, exchange.hot
+        if answer is not None and isinstance(connection, Connection) and connection.alone is not None:
+            self._repeats.learn(connection.alone, exchange.request, answer)
 
     async def _answer(self, exchange: Exchange) -> web.StreamResponse:
         request = exchange.request

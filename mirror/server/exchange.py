@@ -10,6 +10,8 @@ from mirror.outcome import Outcome
 if TYPE_CHECKING:
     from aiohttp import web
 
+    from mirror.server.hot import HotAnswer
+
 
 @dataclass(frozen=True, slots=True)
 class Lasting:
@@ -40,6 +42,7 @@ class Exchange:
     outcome: Outcome = Outcome.BYPASS
     reason: str | None = None
     sent: int = 0  # bytes of body
+    hot: HotAnswer | None = None  # what was said again
     lasting: Lasting | None = None  # what the answer holds, where the same may be said again
 
     def sends(self, length: int) -> None:

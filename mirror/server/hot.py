@@ -17,7 +17,7 @@ from cachetools import LRUCache
 from mirror.oci.media_types import accepts
 from mirror.outcome import Outcome
 from mirror.server.exchange import Exchange, Lasting
-from mirror.server.prepared import LARGEST, PreparedResponse, head_of, prepare_again
+from mirror.server.prepared import LARGEST, PreparedResponse, head_of, last_lines, prepare_again
 
 _CAPACITY = 16 * 1024**2  # bytes: of bodies that the pull's own memory may have forgotten meanwhile, and of the rest
 _OVERHEAD = 2000  # bytes that an answer takes beside its body
@@ -28,9 +28,13 @@ _ACCEPTS_KEPT = 512
 _CONDITIONAL = ("Range", "If-None-Match")
 _EACH_TIME = frozenset({"x-request-id", "age", "date", "connection", "content-length"})
 
+Key = tuple[str, str]  # target, and `Host` where that has a say
+
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
+class HotAnswer:
+    """What was said once, and may be again."""
+
     head: bytes  # up to the headers that differ from one answer to the next
     lasting: Lasting
     kind: str  # and the rest of what the log says of the request that it was made for
@@ -49,38 +53,47 @@ class HotAnswers:
         self._by_host = by_host
         self._used = used
         self._now = now
-        self._answers: LRUCache[tuple[str, str], _Answer] = LRUCache(
+        self._answers: LRUCache[Key, HotAnswer] = LRUCache(
             _CAPACITY, getsizeof=lambda answer: len(answer.lasting.body) + _OVERHEAD
         )
         self._accepted: dict[tuple[str, str], bool] = {}  # by `Accept` line and media type
 
     def find(self, request: web.BaseRequest, exchange: Exchange) -> PreparedResponse | None:
         """The answer to this GET or HEAD, if it was given before and still holds. Never waits."""
-        key = self._key(request)
-        answer = self._answers.get(key)
+        key = self.key(request)
+        now = self._now()
+        answer = self.holding(key, now)
         if answer is None or request.version != HttpVersion11:
             return None
-        now = self._now()
-        lasting = answer.lasting
-        if not lasting.holds(now):
-            del self._answers[key]
-            return None
-        headers = request.headers
+        headers, lasting = request.headers, answer.lasting
         if _CONDITIONAL[0] in headers or _CONDITIONAL[1] in headers or not self._takes(request, lasting.media_type):
             return None
-        self._used(lasting.digest, now)
         exchange.kind, exchange.upstream, exchange.outcome = answer.kind, answer.upstream, Outcome.HIT
         exchange.repository, exchange.reference = answer.repository, answer.reference
-        age = None if lasting.checked is None else max(int(now - lasting.checked), 0)
-        if request.method == "HEAD":
-            return prepare_again(request, answer.head, b"", exchange.request_id, age)
-        exchange.sent = len(lasting.body)
-        return prepare_again(request, answer.head, lasting.body, exchange.request_id, age)
+        exchange.hot = answer
+        exchange.sends(len(lasting.body))
+        head, body = self.again(answer, request.method, exchange.request_id, now)
+        return prepare_again(request, head, body)
+
+    def holding(self, key: Key, now: float) -> HotAnswer | None:
+        """The answer that is kept under `key`, if it still holds."""
+        answer = self._answers.get(key)
+        if answer is not None and not answer.lasting.holds(now):
+            del self._answers[key]
+            return None
+        return answer
+
+    def again(self, answer: HotAnswer, method: str, request_id: str, now: float) -> tuple[bytes, bytes]:
+        """The head of `answer`, without the empty line that ends it, and its body. What it holds has been used."""
+        lasting = answer.lasting
+        self._used(lasting.digest, now)
+        tail = last_lines(request_id, None if lasting.checked is None else max(int(now - lasting.checked), 0))
+        return answer.head + tail, b"" if method == "HEAD" else lasting.body
 
     def offer(self, exchange: Exchange, response: web.StreamResponse) -> None:
         """Keep what this exchange was answered with, if it lasts, for whoever asks the same."""
         lasting = exchange.lasting
-        target, host = key = self._key(exchange.request)
+        target, host = key = self.key(exchange.request)
         if (
             lasting is not None
             and response.status == 200
@@ -89,7 +102,7 @@ class HotAnswers:
             and len(host) <= _HOST
         ):
             head = head_of(response.headers, _EACH_TIME, len(lasting.body))
-            self._answers[key] = _Answer(
+            self._answers[key] = HotAnswer(
                 head, lasting, exchange.kind, exchange.upstream, exchange.repository, exchange.reference
             )
 
@@ -97,7 +110,8 @@ class HotAnswers:
         """Forget all of them."""
         self._answers.clear()
 
-    def _key(self, request: web.BaseRequest) -> tuple[str, str]:
+    def key(self, request: web.BaseRequest) -> Key:
+        """What an answer to this request is kept under."""
         return request.raw_path, request.headers.get("Host", "") if self._by_host else ""
 
     def _takes(self, request: web.BaseRequest, media_type: str | None) -> bool:

@@ -14,6 +14,7 @@ from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
 _BEYOND_A_LINE = re.compile(r"[\r\n\0]")
+_CLOSE = b"Connection: close\r\n"
 LARGEST = 64 * 1024  # bytes of body that are written in one go, and held in memory for a client that does not read
 
 
@@ -44,17 +45,17 @@ class PreparedResponse(web.StreamResponse):
         """There is no more to write."""
 
 
-def prepare_again(
-    request: web.BaseRequest, head: bytes, body: bytes, request_id: str, age: int | None
-) -> PreparedResponse:
-    """200 with a body that was given before. `head`: status line and headers up to those that differ each time."""
+def prepare_again(request: web.BaseRequest, head: bytes, body: bytes) -> PreparedResponse:
+    """200 with this head, which lacks the empty line at its end, and this body."""
     keep_alive = request.keep_alive
-    tail = f"X-Request-ID: {request_id}\r\nDate: {_date()}\r\n"
-    if age is not None:
-        tail += f"Age: {age}\r\n"
-    if not keep_alive:
-        tail += "Connection: close\r\n"
-    return PreparedResponse(200, b"%b%b\r\n%b" % (head, tail.encode(), body), keep_alive)
+    return PreparedResponse(200, b"%b%b\r\n%b" % (head, b"" if keep_alive else _CLOSE, body), keep_alive)
+
+
+def last_lines(request_id: str, age: int | None) -> bytes:
+    """The headers that differ from one answer to the next."""
+    if age is None:
+        return f"X-Request-ID: {request_id}\r\nDate: {_date()}\r\n".encode()
+    return f"X-Request-ID: {request_id}\r\nDate: {_date()}\r\nAge: {age}\r\n".encode()
 
 
 def prepare_last(request: web.BaseRequest, response: web.Response) -> PreparedResponse:

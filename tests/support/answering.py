@@ -48,6 +48,9 @@ class Answers:
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         return await self._answer(request)
 
+    def again(self, data: bytes, peer: str) -> bytes | None:
+        return None
+
     def reject(self, request: web.BaseRequest, code: Code) -> web.StreamResponse:
         self.rejected.append((request, code))
         response = error_response(Exchange(request, "rejected"), MirrorError(code=code))
@@ -75,9 +78,9 @@ class Served:
 
 
 @asynccontextmanager
-async def served(answer: Answer, limits: ClientLimits = LIMITS) -> AsyncIterator[Served]:
+async def served(answer: Answer | Answers, limits: ClientLimits = LIMITS) -> AsyncIterator[Served]:
     """Serve on a port of the kernel's choice."""
-    answers = Answers(answer)
+    answers = answer if isinstance(answer, Answers) else Answers(answer)
     server = RegistryServer(answers, limits)
     listening = await asyncio.get_running_loop().create_server(server, "127.0.0.1", 0)
     try:

@@ -12,7 +12,7 @@ from mirror.config.addresses import parse_network
 from mirror.log.access import AccessRecord
 from mirror.metrics import Metrics
 from mirror.outcome import Outcome
-from mirror.server.access import Access, Clients, RequestIds
+from mirror.server.access import Access, Clients, RequestIds, asking_of
 from tests.support.answering import exchange_of, served
 
 LOOPBACK, PRIVATE, SIX = (parse_network(text) for text in ("127.0.0.0/8", "10.0.0.0/8", "fd00::/8"))
@@ -62,7 +62,7 @@ async def test_a_client_is_who_a_trusted_proxy_says_it_is(
     clients = Clients([parse_network(network) for network in trusted])
 
     async def address(request: web.BaseRequest) -> web.StreamResponse:
-        return web.Response(text=clients.address(request))
+        return web.Response(text=clients.address(request.remote or "-", asking_of(request).forwarded))
 
     async with served(address) as server:
         with await server.client() as client:
@@ -80,7 +80,7 @@ async def test_what_could_not_be_parsed_comes_from_the_peer() -> None:
             client.send(b"\x16\x03\x01")
             await asyncio.to_thread(client.answer)
         ((rejected, _),) = server.answers.rejected
-        assert Clients([LOOPBACK]).address(rejected) == "127.0.0.1"
+        assert Clients([LOOPBACK]).address(rejected.remote or "-", asking_of(rejected).forwarded) == "127.0.0.1"
 
 
 async def test_an_answer_is_counted_and_noted() -> None:
