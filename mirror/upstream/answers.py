@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import orjson
 
@@ -20,21 +20,26 @@ _media_type = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,126}/[a-z0-9][a-z0-9!#$&^
 
 
 @dataclass(frozen=True, slots=True)
-class ManifestHead:
-    """What a HEAD told of a manifest; each is None when it did not say, or said it in a way that cannot be read."""
-
-    digest: Digest | None
-    media_type: str | None
-    size: int | None
-
-
-@dataclass(frozen=True, slots=True)
 class ManifestBody:
     """A manifest's bytes as they came, and what was said of them: neither is verified here."""
 
     body: bytes
     content_type: str | None  # without parameters, in lower case
     digest: Digest | None
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestHead:
+    """What was told of a manifest; each is None when it was not said, or in a way that cannot be read.
+
+    `by_get`: it took a GET to hear that, which may count as a pull; `sent` is the manifest where it came with it.
+    """
+
+    digest: Digest | None
+    media_type: str | None
+    size: int | None
+    by_get: bool = field(default=False, compare=False)
+    sent: ManifestBody | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +87,12 @@ async def manifest_body(response: Response, limit: int) -> ManifestBody:
 def head_of(manifest: ManifestBody) -> ManifestHead:
     """What a HEAD would have told of a manifest that was sent."""
     digest = manifest.digest or Digest.of(manifest.body)
-    return ManifestHead(digest, manifest.content_type, len(manifest.body))
+    return ManifestHead(digest, manifest.content_type, len(manifest.body), True, manifest)
+
+
+def unchanged(response: Response, known: Digest) -> ManifestHead:
+    """What a 304 tells to somebody who asked whether the manifest is still `known` (RFC 9110, section 15.4.5)."""
+    return ManifestHead(_digest(response) or known, None, None, True)
 
 
 async def tags_listed(name: str, response: Response, limit: int) -> TagsListed:

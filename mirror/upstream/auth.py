@@ -14,26 +14,19 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import dataclass, field, replace
 
 from yarl import URL
 
-from mirror.errors import Denied, Malformed, Nonsense, Unreachable
-from mirror.oci import challenge
-from mirror.upstream import origins, realms
-from mirror.upstream.credentials import Credentials, Login
-from mirror.upstream.refusals import Refusals
-from mirror.upstream.tokens import Grant, Token, Tokens
-
-
-@dataclass(frozen=True, slots=True)
-class Door:
-    """An endpoint: `realms` are the configured token hosts, `insecure` lets credentials travel over plain http."""
-
-    upstream: str
-    endpoint: URL
-    realms: frozenset[str] = frozenset()
-    insecure: bool = False
+from mirror.errors import Denied, Nonsense, Unreachable
+from mirror.upstream.credentials import Credentials
+from mirror.upstream.login import Kind, Login
+from mirror.upstream.refusals import Refusals, Showing
+from mirror.upstream.schemes import Bearer, Direct, Door, choose
+from mirror.upstream.token_answers import Token
+from mirror.upstream.token_requests import Grant
+from mirror.upstream.tokens import Tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,26 +40,14 @@ class Keys:
 
 
 @dataclass(frozen=True, slots=True)
-class Basic:
-    """The endpoint takes the login itself."""
-
-
-@dataclass(frozen=True, slots=True)
-class Bearer:
-    """The endpoint takes tokens of this realm for this service."""
-
-    realm: URL
-    service: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class Proof:
-    """`header` is the value of `Authorization`, made of a `token` (Bearer) or of the `login` itself (Basic).
+    """`header` is the value of `Authorization`, made of a `token` (Bearer) or of the `login` itself, for `repository`.
 
     `grant` is what a token from elsewhere was given for.
     """
 
     header: str = field(repr=False)
+    repository: str
     token: Token | None = None
     login: Login | None = None
     grant: Grant | None = None
@@ -78,7 +59,7 @@ class Access:
     def __init__(self, door: Door, keys: Keys) -> None:
         self._door = door
         self._keys = keys
-        self._learned: Basic | Bearer | None = None
+        self._learned: Direct | Bearer | None = None
 
     async def proof(self, repository: str) -> Proof | None:
         """What to send along with a request for `repository`; None as long as the endpoint asked for nothing.
@@ -95,13 +76,15 @@ class Access:
         Raises like `proof`; Denied when there is no way to answer, or a token of this very realm was refused that is
         too young to have expired; Nonsense when no realm may be asked.
         """
-        login = await self._login()
-        # The public suffix list, which the choice may need, takes its time to be read.
-        scheme = await asyncio.to_thread(_choose, self._door, challenges, login is not None, self._without_login())
         if refused is not None:
             self.refused(refused)
-            if scheme == self._learned and self._in_vain(self._grant(scheme, login, repository), refused):
-                raise Denied(f"{self._place()} refuses a token that was made for this: we may not have it")
+            await self._another(refused.login)
+        login = await self._login()
+        # The public suffix list, which the choice may need, takes its time to be read.
+        scheme = await asyncio.to_thread(choose, self._door, challenges, login, self._without_login())
+        grant = self._grant(scheme, login, repository)
+        if refused is not None and scheme == self._learned and self._in_vain(grant, refused):
+            raise Denied(f"{self._door.place} refuses a token that was made for this: we may not have it")
         self._learned = scheme
         return await self._proof(scheme, repository, refused)
 
@@ -110,56 +93,95 @@ class Access:
 
         No login of ours is for there, and what is learned is not kept. Raises like `proof`.
         """
-        door = Door(self._door.upstream, url.origin(), self._door.realms)
+        # A realm that knows us by our certificate gives tokens that are for us alone.
+        known = frozenset[str]() if self._door.certified else self._door.realms
+        door = Door(self._door.upstream, url.origin(), known)
         try:
-            scheme = await asyncio.to_thread(_choose, door, challenges, False, "")
-            if isinstance(scheme, Basic):
+            scheme = await asyncio.to_thread(choose, door, challenges, None, "")
+            if isinstance(scheme, Direct):
                 return None
             grant = Grant(None, scheme.realm, scheme.service, _scope(repository))
             token = await self._keys.tokens.get(grant)
         except (Denied, Nonsense):
             return None
-        return Proof(f"Bearer {token.text}", token, grant=grant)
+        return Proof(f"Bearer {token.text}", repository, token, grant=grant)
+
+    def showing(self, proof: Proof | None) -> AbstractAsyncContextManager[None]:
+        """Within it the proof is shown, and what became of it told by `accepted` or `refused`.
+
+        Entering waits while another request shows a login that was not accepted yet, and raises Denied if that was
+        refused. May be cancelled.
+        """
+        if proof is None or proof.login is None:
+            return nullcontext()
+        return self._keys.refusals.trial(self._showing(proof.login, proof.repository))
+
+    def accepted(self, proof: Proof) -> None:
+        """This one was answered as only somebody is who may ask."""
+        if proof.login is not None:
+            self._keys.refusals.accept(self._showing(proof.login, proof.repository))
 
     def refused(self, proof: Proof) -> None:
         """This one was answered 401: a login is not shown again for a while, a token from elsewhere soon replaced."""
         if proof.login is not None:
-            self._keys.refusals.add((proof.login, self._door.endpoint))
+            self._keys.refusals.refuse(self._showing(proof.login, proof.repository))
         if proof.grant is not None and proof.token is not None and not self._young(proof.token):
             self._keys.tokens.drop(proof.grant, proof.token)
 
     async def renewed(self, repository: str, refused: Proof) -> Proof | None:
-        """A new proof after a 400, which is how ECR calls an expired token; None when the token is too young for that.
+        """A new proof after a 400, which is how ECR calls an expired token; None when that would be the same.
 
-        Without the age every malformed request would cost the realm a token.
+        For a login there is another one if its file or its helper has it. A token must have some age: without that
+        every malformed request would cost the realm a token.
         """
         scheme = self._learned
-        if refused.token is None or scheme is None or self._young(refused.token):
+        if scheme is None:
+            return None
+        if refused.login is not None:
+            other = await self._another(refused.login)
+            return None if other is None else await self._proof(scheme, repository, None)
+        if refused.token is None or self._young(refused.token):
             return None
         return await self._proof(scheme, repository, refused)
 
-    async def _proof(self, scheme: Basic | Bearer, repository: str, refused: Proof | None) -> Proof:
+    async def _proof(self, scheme: Direct | Bearer, repository: str, refused: Proof | None) -> Proof:
         login = await self._login()
         grant = self._grant(scheme, login, repository)
         if grant is None:
-            return self._basic(login)
+            return self._direct(login, repository)
         if refused is not None and refused.token is not None:
             self._keys.tokens.drop(grant, refused.token)
         try:
-            token = await self._keys.tokens.get(grant)
+            token = await self._token(grant)
         except (Nonsense, Unreachable):
             if self._learned is scheme:
                 self._learned = None
             raise
         except Denied:
             if self._withholds():
-                raise Denied(f"{self._place()} asks for a login, and {self._without_login()}") from None
+                raise Denied(f"{self._door.place} asks for a login, and {self._without_login()}") from None
             raise
-        return Proof(f"Bearer {token.text}", token)
+        return Proof(f"Bearer {token.text}", repository, token)
 
-    def _grant(self, scheme: Basic | Bearer, login: Login | None, repository: str) -> Grant | None:
+    async def _token(self, grant: Grant) -> Token:
+        """A token for `grant`, or with the login that has taken the place of its own."""
+        try:
+            return await self._keys.tokens.get(grant)
+        except Denied:
+            other = await self._another(grant.login)
+            if other is None or other.kind is Kind.REGISTRY_TOKEN:
+                raise
+            return await self._keys.tokens.get(replace(grant, login=other))
+
+    async def _another(self, refused: Login | None) -> Login | None:
+        """The login that has taken the place of this one; None if there is no other."""
+        return None if refused is None else await self._keys.credentials.another(refused)
+
+    def _grant(self, scheme: Direct | Bearer, login: Login | None, repository: str) -> Grant | None:
         """What to ask for a token for; None where the login itself is the proof."""
-        return None if isinstance(scheme, Basic) else Grant(login, scheme.realm, scheme.service, _scope(repository))
+        if isinstance(scheme, Direct) or (login is not None and login.kind is Kind.REGISTRY_TOKEN):
+            return None
+        return Grant(login, scheme.realm, scheme.service, _scope(repository))
 
     def _in_vain(self, grant: Grant | None, refused: Proof) -> bool:
         """Whether another token would be refused as well: this one is young, and nobody has a newer one."""
@@ -169,12 +191,17 @@ class Access:
     def _young(self, token: Token) -> bool:
         return token.young(self._keys.clock())
 
-    def _basic(self, login: Login | None) -> Proof:
-        if login is None:
-            raise Denied(f"{self._place()} asks for a login, and {self._without_login()}")
-        if (login, self._door.endpoint) in self._keys.refusals:
-            raise Denied(f"{self._place()} has just refused our login")
-        return Proof(login.basic(), login=login)
+    def _direct(self, login: Login | None, repository: str) -> Proof:
+        header = None if login is None else login.header()
+        if login is None or header is None:
+            self._learned = None  # the next challenge may be one that can be answered
+            raise Denied(f"{self._door.place} asks for a login, and {self._without_login()}")
+        self._keys.refusals.check(self._showing(login, repository))
+        return Proof(header, repository, login=login)
+
+    def _showing(self, login: Login, repository: str) -> Showing:
+        shown = ("endpoint", login, self._door.endpoint.origin())
+        return Showing(shown, (shown, repository), self._door.place)
 
     async def _login(self) -> Login | None:
         return None if self._withholds() else await self._keys.credentials.login()
@@ -189,36 +216,6 @@ class Access:
             return "the one that is configured is not sent over plain http; `insecure: true` would allow it"
         return "there is none for it"
 
-    def _place(self) -> str:
-        return f"{self._door.upstream}: {origins.place(self._door.endpoint)}"
-
 
 def _scope(repository: str) -> str:
     return f"repository:{repository}:pull"
-
-
-def _choose(door: Door, headers: Sequence[str], has_login: bool, without: str) -> Basic | Bearer:
-    """The scheme to answer with: the first Bearer whose realm may be asked, else Basic. `without`: why no login is."""
-    place = f"{door.upstream}: {origins.place(door.endpoint)}"
-    try:
-        challenges = challenge.parse(headers)
-    except Malformed:
-        raise Nonsense(f"{place} asks for a login with more words than are read") from None
-    reason = None
-    for one in challenges:
-        if one.scheme != "bearer":
-            continue
-        try:
-            realm = origins.read(one.parameters.get("realm", ""))
-        except ValueError as error:
-            reason = f"it sends us for a token to an address that {error}"
-            continue
-        refusal = realms.refusal(realm, door.endpoint, door.realms)
-        if refusal is None:
-            return Bearer(realm, one.parameters.get("service"))
-        reason = refusal
-    if has_login and any(one.scheme == "basic" for one in challenges):
-        return Basic()
-    if reason is not None:
-        raise Nonsense(f"{place} cannot be logged in to: {reason}")
-    raise Denied(f"{place} asks for a login, and {without}")

@@ -1,109 +1,124 @@
-"""The user and password of one upstream, from where the operator put them. Knows no HTTP but the word Basic.
+"""Whom one upstream is asked as: the one place that knows every source of logins, and says when what it gives changes.
 
-A password in a file is read again when the file changes, so that secrets can be rotated under a running mirror.
-Nothing here logs, prints or raises what a secret says.
+Nothing here logs or raises what a secret says.
 """
 
 from __future__ import annotations
 
-import asyncio
-import base64
 import os
-import stat
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 import structlog
+from yarl import URL
 
 from mirror.config.settings import Upstream
 from mirror.errors import Unreachable
-
-_FILE_SIZE = 64 * 1024  # some clouds' passwords are tokens of several KiB
+from mirror.upstream import docker_config, origins
+from mirror.upstream.accounts import holders
+from mirror.upstream.docker_config import Helper
+from mirror.upstream.docker_login import DockerLogin
+from mirror.upstream.login import Login
+from mirror.upstream.password_login import PasswordLogin
+from mirror.upstream.program_login import CommandLogin, HelperLogin, Running
+from mirror.upstream.selection import base_urls
 
 _log = structlog.get_logger("mirror.upstream")
 
 
-@dataclass(frozen=True, slots=True)
-class Login:
-    """A user and a password, which `repr` does not show. Equal logins are the same identity at a registry."""
+class Source(Protocol):
+    """Where logins come from; `source` is the key that configures it."""
 
-    username: str
-    password: str = field(repr=False)
+    source: str
 
-    def basic(self) -> str:
-        """The value of `Authorization` for HTTP Basic (RFC 7617, UTF-8)."""
-        pair = f"{self.username}:{self.password}".encode()
-        return "Basic " + base64.b64encode(pair).decode("ascii")
+    async def get(self) -> Login | None: ...
+
+    def doubt(self, login: Login) -> None: ...
+
+    def describe(self) -> str: ...
+
+    async def aclose(self) -> None: ...
 
 
 class Credentials:
-    """What `upstream` (called `name` in messages) is configured to log in with."""
+    """What `upstream` (called `name` in messages) is configured to log in with. Closed by `aclose`.
 
-    def __init__(self, name: str, upstream: Upstream, environment: Mapping[str, str] = os.environ) -> None:
+    `environment` holds what password_env names, and is handed on to credential helpers; `clock` is monotonic.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        upstream: Upstream,
+        environment: Mapping[str, str] = os.environ,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._name = name
-        self._upstream = upstream
-        self._environment = environment
-        self._read: tuple[tuple[int, int, int], str] | None = None  # (inode, size, mtime) of the file, and its text
-        self._warned = False  # that what was read is used in place of what cannot be read
+        self._source = _source(upstream, Running(name, environment, upstream.credential_lifetime, clock))
+        self._last: Login | None = None
+        self._seen = False  # any login, or that there is none
+        self._failing = False
+
+    async def aclose(self) -> None:
+        """Ends the program that is asked for a login, if one is. Twice is as good as once."""
+        if self._source is not None:
+            await self._source.aclose()
 
     @property
     def configured(self) -> bool:
-        """Whether there is somebody to log in as."""
-        return self._upstream.username is not None
+        """Whether there may be somebody to log in as."""
+        return self._source is not None
 
     async def login(self) -> Login | None:
         """The login as it is now, None for an upstream that is asked anonymously.
 
-        Unreachable if it cannot be had: that is our own trouble, and no word of the upstream against what we hold.
+        Unreachable if it cannot be had: that is our own trouble, and no word of the upstream against what we hold. May
+        be cancelled.
         """
-        upstream = self._upstream
-        if upstream.username is None:
+        if self._source is None:
             return None
-        if upstream.password is not None:
-            return Login(upstream.username, upstream.password.get_secret_value())
-        if upstream.password_file is not None:
-            password = await asyncio.to_thread(self._from_file, upstream.password_file)
-            return Login(upstream.username, password)
-        found = self._environment.get(upstream.password_env or "")
-        if not found:
-            raise Unreachable(f"{self._name}: the environment variable named by its password_env is not set, or empty")
-        return Login(upstream.username, found)
+        try:
+            login = await self._source.get()
+        except Unreachable:
+            if not self._failing:
+                _log.warning("a login cannot be had", upstream=self._name, source=self._source.source)
+            self._failing = True
+            raise
+        self._failing = False
+        if self._seen and login != self._last:
+            _log.info("a login has changed", upstream=self._name, source=self._source.source)
+        self._last, self._seen = login, True
+        return login
 
-    def _from_file(self, path: Path) -> str:
-        """What the file says; what it said last, while it is being exchanged or cannot be used."""
-        try:
-            password = self._as_it_is(path)
-        except ValueError as error:
-            if self._read is None:
-                raise Unreachable(f"{self._name}: its password_file {error}") from None
-            if not self._warned:
-                _log.warning("a password file cannot be used: its last password still is", upstream=self._name)
-            self._warned = True
-            return self._read[1]
-        self._warned = False
-        return password
+    async def another(self, refused: Login) -> Login | None:
+        """A login in place of this one, which was refused; None if there is no other. Raises like `login`."""
+        if self._source is None:
+            return None
+        self._source.doubt(refused)
+        login = await self.login()
+        return login if login != refused else None
 
-    def _as_it_is(self, path: Path) -> str:
-        """What the file says now; ValueError, a predicate, if that is no password."""
-        try:
-            with path.open("rb") as file:
-                status = os.fstat(file.fileno())
-                version = (status.st_ino, status.st_size, status.st_mtime_ns)
-                if self._read is not None and self._read[0] == version:
-                    return self._read[1]
-                content = file.read(_FILE_SIZE + 1)
-        except OSError:
-            raise ValueError("cannot be read") from None
-        if len(content) > _FILE_SIZE:
-            raise ValueError("is too large to be a password")
-        try:
-            password = content.decode().rstrip("\r\n")
-        except UnicodeDecodeError:
-            raise ValueError("is not text") from None
-        if not password:
-            raise ValueError("is empty")
-        if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-            _log.warning("a password file is open to others than its owner", upstream=self._name, file=str(path))
-        self._read = (version, password)
-        return password
+    def describe(self) -> str:
+        """Who it is and where from, for the operator: `user alice from password_file`. No secret is in it."""
+        return "anonymous" if self._source is None else self._source.describe()
+
+
+def _source(upstream: Upstream, running: Running) -> Source | None:
+    name = running.upstream
+    if upstream.credential_command:
+        return CommandLogin(upstream.credential_command, upstream.username, running)
+    if upstream.credential_helper is not None:
+        servers = tuple(dict.fromkeys(docker_config.server(one) for one in _names(name, base_urls(name, upstream))))
+        return HelperLogin(Helper(upstream.credential_helper, servers), running)
+    if upstream.docker_config is not None:
+        return DockerLogin(upstream.docker_config, _names(name, base_urls(name, upstream)), running)
+    if upstream.username is not None:
+        return PasswordLogin(name, upstream.username, upstream, running.environment)
+    return None
+
+
+def _names(name: str, endpoints: Sequence[URL]) -> tuple[str, ...]:
+    """The upstream's name, and the hosts of those endpoints that its account is for."""
+    ours = holders(name, endpoints)
+    return tuple(dict.fromkeys((name, *(origins.place(url) for url in endpoints if url in ours))))

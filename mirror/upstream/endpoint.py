@@ -7,17 +7,20 @@ begins at the canonical URL, so an expired signature is replaced by asking again
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from yarl import URL
 
-from mirror.errors import Code, Nonsense, Unreachable, UpstreamError
+from mirror.errors import Code, Nonsense, Throttled, Unreachable, UpstreamError
 from mirror.upstream import origins, redirects
 from mirror.upstream.auth import Access, Proof
 from mirror.upstream.exchange import Request, Response
 from mirror.upstream.failures import Failed, by_status
 from mirror.upstream.transport import Transport
+
+P = TypeVar("P")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,14 @@ class Question:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def answered_by(self, status: int) -> bool:
-        return status == 200 or (status == 206 and "Range" in self.headers)
+        conditional = {206: "Range", 304: "If-None-Match"}
+        return status == 200 or conditional.get(status) in self.headers
+
+    @property
+    def reference(self) -> str:
+        """The tag or digest that it is about, for the log; empty when it is about none."""
+        kind, _, reference = self.path.partition("/")
+        return "" if kind == "tags" else reference
 
     def encoded(self, codings: Sequence[str]) -> bool:
         """Whether these lines of `Content-Encoding` say that the content is not sent as it is.
@@ -69,15 +79,19 @@ class Endpoint:
         """
         proof: Proof | None = None
         unproven: UpstreamError | None = None
+        start = self._canonical(question)
+        self._transport.check(_request(question, start, question.headers))  # before a login is looked for
         try:
-            proof = await self._access.proof(question.repository)
+            proof = await self._proven(self._access.proof(question.repository))
         except (Nonsense, Unreachable) as error:
+            if error.retry_after is not None:
+                raise  # who gives the proof is to be left alone, and without one there is no use in asking
             unproven = error
-        arrived = await self._travel(question, self._canonical(question), proof)
+        arrived = await self._shown(question, start, proof)
         better = await self._better(question, proof, arrived)
         if better is not None:
             unproven = None
-            arrived = await self._travel(question, self._canonical(question), better)
+            arrived = await self._shown(question, start, better)
             if arrived.at_home and arrived.response.status == 401:
                 self._access.refused(better)
         arrived = await self._admitted(question, arrived)
@@ -90,14 +104,35 @@ class Endpoint:
             raise Nonsense(f"{self._transport.name}: {origins.place(response.url)} encoded what was wanted as it is")
         return response
 
+    async def _shown(self, question: Question, start: URL, proof: Proof | None) -> _Arrived:
+        """What arrives when the first request carries this proof. Of a refusal the caller tells, without waiting."""
+        async with self._access.showing(proof):
+            arrived = await self._travel(question, start, proof)
+            accepted = not arrived.at_home or arrived.response.status < 400 or arrived.response.status == 404
+            if proof is not None and accepted:
+                self._access.accepted(proof)
+        return arrived
+
     async def _better(self, question: Question, proof: Proof | None, arrived: _Arrived) -> Proof | None:
         """A proof with which it is worth asking again."""
         response = arrived.response
         if arrived.at_home and response.status == 401:
-            return await self._access.answer(response.values("WWW-Authenticate"), question.repository, proof)
-        if arrived.at_home and response.status == 400 and proof is not None:
-            return await self._access.renewed(question.repository, proof)
+            challenges = response.values("WWW-Authenticate")
+            return await self._proven(self._access.answer(challenges, question.repository, proof))
+        # ECR says 400 of a token that has expired, and 403 of a login.
+        expired = {400} if proof is None or proof.login is None else {400, 403}
+        if arrived.at_home and response.status in expired and proof is not None:
+            return await self._proven(self._access.renewed(question.repository, proof))
         return None
+
+    async def _proven(self, asked: Awaitable[P]) -> P:
+        """The proof. A realm that gives none for a while has nothing asked here either for as long."""
+        try:
+            return await asked
+        except (Throttled, Unreachable) as error:
+            if error.retry_after is not None and error.code is not Code.BUSY:
+                self._transport.breakers.shut(self.url, error)
+            raise
 
     async def _admitted(self, question: Question, arrived: _Arrived) -> _Arrived:
         """What a registry, to which this one redirects its API, answers to a token that it gives to everybody."""
@@ -127,7 +162,7 @@ class Endpoint:
             headers = dict(question.headers)
             if proof is not None and at_home:
                 headers["Authorization"] = proof.header
-            response = await self._transport.exchange(Request(question.operation, question.method, url, headers))
+            response = await self._transport.exchange(_request(question, url, headers))
             if not question.answered_by(response.status):
                 await response.discard()
             if response.status not in redirects.STATUSES:
@@ -147,3 +182,14 @@ class Endpoint:
             )
         failed = Failed(self._transport.name, place, response.status, response.value("Retry-After"))
         return by_status(failed, question.missing)
+
+
+def _request(question: Question, url: URL, headers: Mapping[str, str]) -> Request:
+    return Request(
+        question.operation,
+        question.method,
+        url,
+        headers,
+        repository=question.repository,
+        reference=question.reference,
+    )

@@ -18,6 +18,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
 from mirror.errors import Code, Interrupted, Nonsense, UpstreamError
+from mirror.log import tracing
 from mirror.upstream import origins
 
 _DISCARD = 8 * 1024  # of an answer that nobody wants, so that its connection can be used again
@@ -30,12 +31,20 @@ BROKEN = (aiohttp.ClientError, HttpProcessingError, OSError, TimeoutError, Unico
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """`operation` is what it is for: `manifest`, `head_manifest`, `blob`, `head_blob`, `tags` or `token`."""
+    """`operation` is what it is for: a question to the registry by its name, `search`, or `token`."""
 
     operation: str
     method: str
-    url: URL
-    headers: Mapping[str, str] = field(default_factory=dict)
+    url: URL = field(repr=False)  # signed addresses are secrets as well
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes | None = field(default=None, repr=False)
+    repository: str = ""  # what is asked for, where that is known
+    reference: str = ""  # its tag or digest
+
+    @property
+    def counted(self) -> bool:
+        """Whether a registry that counts pulls counts this one; a HEAD is free (Docker Hub)."""
+        return self.method == "GET" and self.operation in ("manifest", "head_manifest")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +52,8 @@ class Exchange:
     """What became of one request, for log and metrics. `bytes` is the answer's body as far as it was read.
 
     `status` is None when there was no answer; `failure` is a word when the exchange itself failed: `timeout`,
-    `unreachable`, `interrupted`, `nonsense` or `cancelled`. A refusal is no failure: that is in the status.
+    `unreachable`, `interrupted`, `nonsense`, `frozen` or `cancelled`. A refusal is no failure: that is in the status.
+    `request_id` is that of the client's request for which it was made, if there was one.
     """
 
     upstream: str
@@ -54,6 +64,9 @@ class Exchange:
     seconds: float
     bytes: int
     failure: str | None
+    request_id: str | None = None
+    repository: str = ""
+    reference: str = ""
 
 
 Observe = Callable[[Exchange], None]
@@ -62,18 +75,27 @@ Observe = Callable[[Exchange], None]
 class Report:
     """Tells the observer about one exchange, once, when it is over."""
 
-    def __init__(self, upstream: str, request: Request, observe: Observe) -> None:
+    def __init__(self, upstream: str, request: Request, observe: Observe, *over: Callable[[], None]) -> None:
+        """`over` are called, too, when it is over."""
         self.upstream = upstream
         self.place = origins.place(request.url)
         self.status: int | None = None
         self.bytes = 0
         self._request = request
         self._observe: Observe | None = observe
+        self._over = list(over)
+        self._request_id = tracing.current()
         self._began = time.monotonic()
+
+    def then(self, over: Callable[[], None]) -> None:
+        """Call this, too, when it is over."""
+        self._over.append(over)
 
     def end(self, failure: str | None = None) -> None:
         observe, self._observe = self._observe, None
         if observe is not None:
+            for over in self._over:
+                over()
             seconds = time.monotonic() - self._began
             request = self._request
             observe(
@@ -86,6 +108,9 @@ class Report:
                     seconds,
                     self.bytes,
                     failure,
+                    self._request_id,
+                    request.repository,
+                    request.reference,
                 )
             )
 
@@ -195,6 +220,10 @@ class Response:
         """
         self._raw.close()
         self._report.end(failure)
+
+    def cut(self) -> None:
+        """Break the body off: whoever reads it hears of it as if the upstream had."""
+        self._raw.close()
 
     def _arrived(self, limit: int) -> bytes:
         """What had come before the connection broke: aiohttp's stream raises first, and keeps it for nobody."""

@@ -16,6 +16,7 @@ from email.utils import parsedate_to_datetime
 import aiohttp
 
 from mirror.errors import Absent, Code, Denied, Nonsense, Throttled, Unreachable, UpstreamError
+from mirror.upstream.breaker import Trouble
 from mirror.upstream.egress import AddressForbidden
 
 _RETRY_AFTER = (1, 3600)  # seconds; less would be a busy loop, more a typing error
@@ -30,6 +31,7 @@ _REASONS = {
     errno.ENETUNREACH: "network unreachable",
     errno.EMFILE: "too many open files here",
 }
+_OURS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,20 @@ def by_exception(upstream: str, at: str, error: Exception, proxy: str | None = N
         case OSError():
             return Unreachable(f"{place} broke the connection{_reason(error)}")
     return Unreachable(f"{place} could not be asked")
+
+
+def trouble(error: Exception, connected: bool) -> Trouble | None:
+    """What the host has to do with a request that got no answer; `connected`: there was a connection. None: nothing."""
+    match error:
+        case TimeoutError():
+            return Trouble.SILENT if connected else Trouble.LOST
+        case aiohttp.ClientConnectorError() if _forbidden(error.os_error):
+            return None
+        case OSError() if error.errno in _OURS:
+            return None
+        case OSError() | aiohttp.ServerDisconnectedError() | aiohttp.ClientHttpProxyError():
+            return Trouble.SILENT
+    return None
 
 
 def forbidden_address(upstream: str, at: str) -> UpstreamError:

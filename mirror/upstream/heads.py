@@ -10,20 +10,42 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mirror.errors import Absent, Denied, Nonsense
+from mirror.oci.digest import Digest
 from mirror.upstream import answers
 from mirror.upstream.answers import ManifestHead
 from mirror.upstream.endpoint import Endpoint, Question
 
 
-async def manifest(endpoint: Endpoint, question: Question, limit: int) -> ManifestHead:
-    """What is said of a manifest; if need be, what its body of at most `limit` bytes says. Raises UpstreamError."""
+async def manifest(endpoint: Endpoint, question: Question, limit: int, known: Digest | None) -> ManifestHead:
+    """What is said of a manifest; if need be, what a GET says, with a body of at most `limit` bytes.
+
+    `known`: the digest that is held already, whose manifest need not be sent. Raises UpstreamError.
+    """
     try:
         response = await endpoint.ask(question)
     except (Absent, Denied, Nonsense):
-        response = await endpoint.ask(replace(question, method="GET"))
-        return answers.head_of(await answers.manifest_body(response, limit))
+        return await _by_get(endpoint, question, limit, known)
+    response.close()
+    head = answers.manifest_head(response)
+    if head.digest is None and known is not None:
+        return await _by_get(endpoint, question, limit, known)
+    return head
+
+
+async def peeked(endpoint: Endpoint, question: Question) -> ManifestHead:
+    """What a HEAD alone says of a manifest. Raises UpstreamError."""
+    response = await endpoint.ask(question)
     response.close()
     return answers.manifest_head(response)
+
+
+async def _by_get(endpoint: Endpoint, question: Question, limit: int, known: Digest | None) -> ManifestHead:
+    headers = question.headers if known is None else {**question.headers, "If-None-Match": f'"{known}"'}
+    response = await endpoint.ask(replace(question, method="GET", headers=headers))
+    if response.status == 304 and known is not None:
+        response.close()
+        return answers.unchanged(response, known)
+    return answers.head_of(await answers.manifest_body(response, limit))
 
 
 async def blob_size(endpoint: Endpoint, question: Question) -> int | None:

@@ -16,7 +16,7 @@ from mirror.upstream import origins
 
 STATUSES = frozenset({301, 302, 303, 307, 308})
 
-_api = re.compile(r"/v2/(.+)/(?:manifests|blobs|tags)/[^/]+", re.ASCII).fullmatch
+_api = re.compile(r"/v2/(.+)/(?:manifests|blobs|tags|referrers)/[^/]+", re.ASCII).fullmatch
 
 
 def follow(name: str, current: URL, location: str | None) -> URL:

@@ -1,4 +1,4 @@
-"""One upstream registry, as the rest of the mirror sees it: five questions, and errors of one family.
+"""One upstream registry, as the rest of the mirror sees it: six questions, and errors of one family.
 
 Behind it stand the upstream's endpoints, tried in order, its credential and its tokens. What is asked has been parsed
 before; what is answered is parsed here, but by digest nobody is believed: verifying is for who asked. Knows no disk.
@@ -15,16 +15,21 @@ from mirror.config.settings import Limits, Upstream
 from mirror.errors import Code, Nonsense
 from mirror.oci.digest import Digest
 from mirror.oci.media_types import ACCEPT
+from mirror.oci.referrers import Referrer
 from mirror.upstream import answers, heads
 from mirror.upstream.accounts import holders
 from mirror.upstream.answers import ManifestBody, ManifestHead, TagsPage
-from mirror.upstream.auth import Access, Door, Keys
+from mirror.upstream.auth import Access, Keys
 from mirror.upstream.blob_body import BlobBody
+from mirror.upstream.breakers import Health
+from mirror.upstream.budget import Budget
 from mirror.upstream.credentials import Credentials
 from mirror.upstream.endpoint import Endpoint, Question
 from mirror.upstream.endpoints import Endpoints
 from mirror.upstream.exchange import Response
+from mirror.upstream.referrer_pages import ReferrerPages
 from mirror.upstream.refusals import Refusals
+from mirror.upstream.schemes import Door
 from mirror.upstream.selection import base_urls
 from mirror.upstream.tag_pages import TagPages
 from mirror.upstream.tokens import Tokens
@@ -49,22 +54,55 @@ class Registry:
         self.name = name
         self._limits = limits
         self._session = session
+        self._urls = base_urls(name, upstream)
         refusals = Refusals(clock)
         self._tokens = Tokens(session, limits, refusals, clock)
-        keys = Keys(Credentials(name, upstream), self._tokens, refusals, clock)
+        self._credentials = Credentials(name, upstream, clock=clock)
+        keys = Keys(self._credentials, self._tokens, refusals, clock)
         self._endpoints = Endpoints(name, _opened(upstream, keys, session, limits), limits.answer_timeout, clock)
         self._tag_pages = TagPages(name, self._endpoints, limits.manifest_size, clock)
+        self._referrer_pages = ReferrerPages(name, self._endpoints, limits.manifest_size)
 
     async def aclose(self) -> None:
-        """Ends requests for tokens and every connection. Twice is as good as once."""
+        """Ends requests for tokens and logins, and every connection. Twice is as good as once."""
+        await self._tag_pages.aclose()
         await self._tokens.aclose()
+        await self._credentials.aclose()
         await self._session.aclose()
 
-    async def head_manifest(self, repository: str, reference: str, accept: str = ACCEPT) -> ManifestHead:
-        """What is said of a manifest, which is sent only if need be. Absent has the code MANIFEST_UNKNOWN."""
+    @property
+    def budget(self) -> Budget | None:
+        """How many pulls were left when the endpoints last told; None if none of them did, or too long ago."""
+        return self._session.budget
+
+    @property
+    def endpoints(self) -> tuple[Health, ...]:
+        """How each endpoint stands, in the operator's order."""
+        return tuple(self._session.breakers.health(url) for url in self._urls)
+
+    @property
+    def credentials(self) -> Credentials:
+        """Whom the upstream is asked as."""
+        return self._credentials
+
+    async def head_manifest(
+        self, repository: str, reference: str, accept: str = ACCEPT, known: Digest | None = None
+    ) -> ManifestHead:
+        """What is said of a manifest, which is sent only if need be, and not at all if it is still `known`.
+
+        Absent has the code MANIFEST_UNKNOWN.
+        """
         question = _manifest("head_manifest", "HEAD", repository, reference, accept)
         limit = self._limits.manifest_size
-        return await self._endpoints.first(lambda endpoint: heads.manifest(endpoint, question, limit))
+        return await self._endpoints.first(lambda endpoint: heads.manifest(endpoint, question, limit, known))
+
+    async def peek_manifest(self, repository: str, reference: str, accept: str = ACCEPT) -> ManifestHead:
+        """What a HEAD says of a manifest, and nothing else is asked: where pulls are counted, this is none.
+
+        Absent, Denied and Nonsense may be the method's fault: there are registries that answer it so.
+        """
+        question = _manifest("head_manifest", "HEAD", repository, reference, accept)
+        return await self._endpoints.first(lambda endpoint: heads.peeked(endpoint, question))
 
     async def manifest(self, repository: str, reference: str, accept: str = ACCEPT) -> ManifestBody:
         """A manifest, of at most `manifest_size` bytes. Absent has the code MANIFEST_UNKNOWN."""
@@ -94,6 +132,13 @@ class Registry:
         """
         return await self._tag_pages.page(repository, n, last)
 
+    async def referrers(self, repository: str, digest: Digest) -> tuple[Referrer, ...] | None:
+        """All that refers to the manifest; None when the upstream does not have the referrers API.
+
+        Absent (MANIFEST_UNKNOWN) when it says 404, which may mean the same. All of them may take half a minute.
+        """
+        return await self._referrer_pages.whole(repository, digest)
+
     @asynccontextmanager
     async def _blob(self, repository: str, digest: Digest, offset: int) -> AsyncIterator[BlobBody]:
         headers = {"Range": f"bytes={offset}-"} if offset else {}
@@ -107,7 +152,7 @@ class Registry:
                 response.close()
                 raise
 
-        response, body = await self._endpoints.first(attempt)
+        response, body = await (self._endpoints.rest(attempt) if offset else self._endpoints.first(attempt))
         try:
             yield body
         finally:
@@ -121,7 +166,8 @@ def _opened(upstream: Upstream, keys: Keys, session: Transport, limits: Limits) 
     known = holders(name, urls) if keys.credentials.configured else frozenset(urls)
     endpoints = []
     for url in urls:
-        door = Door(name, url, frozenset(upstream.realms), upstream.insecure)
+        certified = upstream.client_certificate is not None
+        door = Door(name, url, frozenset(upstream.realms), upstream.insecure, certified)
         access = Access(door, keys if url in known else strangers)
         endpoints.append(Endpoint(url, access, session, limits.redirects))
     return endpoints

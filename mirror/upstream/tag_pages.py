@@ -15,6 +15,7 @@ from dataclasses import replace
 from cachetools import TTLCache
 
 from mirror.errors import Code, Nonsense, Unreachable
+from mirror.flights import Flights
 from mirror.upstream import answers
 from mirror.upstream.answers import TagsListed, TagsPage
 from mirror.upstream.endpoint import Endpoint, Question
@@ -29,7 +30,7 @@ _MEMORY = 60.0  # seconds
 
 
 class TagPages:
-    """Remembers whether the upstream has cursors of its own.
+    """Remembers whether the upstream has cursors of its own. `aclose` ends the walks under way.
 
     `largest`: bytes of a page; `longest`: seconds that a walk may take.
     """
@@ -48,6 +49,10 @@ class TagPages:
         self._longest = longest
         self._own_cursors = False
         self._walked: TTLCache[str, TagsPage] = TTLCache(_REMEMBERED, _MEMORY, clock)
+        self._walks: Flights[str, TagsPage] = Flights("tags-walk")
+
+    async def aclose(self) -> None:
+        await self._walks.aclose()
 
     async def page(self, repository: str, n: int | None, last: str | None) -> TagsPage:
         """A page as far as the upstream heeds `n` and `last`, or the whole list. Raises UpstreamError."""
@@ -58,7 +63,8 @@ class TagPages:
                 return TagsPage(listed.names, more=listed.following is not None)
             self._own_cursors = True
         known = None if last is None else self._walked.get(repository)
-        return known or await self._whole(repository)
+        # One walk for all who go through the list at once, whatever pages they want of it.
+        return known or await self._walks.join(repository, lambda: self._whole(repository))
 
     async def _whole(self, repository: str) -> TagsPage:
         try:

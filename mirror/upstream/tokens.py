@@ -1,88 +1,29 @@
 """Bearer tokens of one upstream: fetched once for all who need one, kept for as long as they are good.
 
-https://distribution.github.io/distribution/spec/auth/token/ as far as reading needs it. Knows nothing of challenges;
-whether a realm may be asked was decided before.
+Knows nothing of challenges; whether a realm may be asked was decided before.
 """
 
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-
-import orjson
-from yarl import URL
 
 from mirror.config.settings import Limits
 from mirror.errors import Code, Denied, Nonsense, Unreachable, UpstreamError
 from mirror.flights import Flights
 from mirror.tasks import end, spawn
-from mirror.upstream import origins
-from mirror.upstream.credentials import Login
-from mirror.upstream.exchange import Request
+from mirror.upstream import origins, token_requests
 from mirror.upstream.failures import Failed, by_status
-from mirror.upstream.refusals import Refusals
+from mirror.upstream.identities import Identities
+from mirror.upstream.login import Kind
+from mirror.upstream.refusals import Refusals, Showing
+from mirror.upstream.token_answers import Token, parse
+from mirror.upstream.token_requests import Grant
 from mirror.upstream.transport import Transport
 
-_LIFETIME = 60.0  # seconds, when the answer does not say; so the specification
-_SHORTEST, _LONGEST = 10.0, 3600.0
-_FRESH = 0.8  # the part of its life after which a token is renewed
 _PAUSE = 5.0  # seconds between two tries to renew a token that is still good
-_SUSPECT = 10.0  # seconds after which a token that is refused may be one that was revoked
 _KEPT = 1024  # there is one for each repository
-_printable = re.compile(r"[\x21-\x7e]+", re.ASCII).fullmatch
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """What a token is for, and who asks for it: one key of the cache. `login` is None for anonymous tokens."""
-
-    login: Login | None
-    realm: URL
-    service: str | None
-    scope: str
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """`text` goes behind `Bearer`; `issued` is a time of the monotonic clock, `lifetime` seconds that it is used for.
-
-    `expected`: seconds within which it cannot have expired, nor is likely to have been revoked.
-    """
-
-    text: str = field(repr=False)
-    issued: float
-    lifetime: float
-    expected: float = _SUSPECT
-
-    def fresh(self, now: float) -> bool:
-        return now < self.issued + self.lifetime * _FRESH
-
-    def young(self, now: float) -> bool:
-        """Whether another token in its place would be refused as well, if this one is."""
-        return now < self.issued + self.expected
-
-    def valid(self, now: float) -> bool:
-        return now < self.issued + self.lifetime
-
-
-def parse(body: bytes, now: float) -> Token:
-    """The token in a token server's answer, issued at `now`. ValueError, a predicate, if there is none to be used."""
-    try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        raise ValueError("is not JSON") from None
-    if not isinstance(document, dict):
-        raise ValueError("is no JSON object")
-    text = document.get("token") or document.get("access_token")
-    if not isinstance(text, str) or not _printable(text):
-        raise ValueError("holds no token that could be sent")
-    told = document.get("expires_in")
-    lifetime = _LIFETIME if isinstance(told, bool) or not isinstance(told, (int, float)) else float(told)
-    expected = lifetime if 0 < lifetime < _SUSPECT else _SUSPECT
-    return Token(text, now, min(max(lifetime, _SHORTEST), _LONGEST), expected)
 
 
 class Tokens:
@@ -99,6 +40,7 @@ class Tokens:
         self._flights: Flights[Grant, Token] = Flights("token")
         self._renewals: dict[Grant, asyncio.Task[None]] = {}
         self._tried: dict[Grant, float] = {}  # when renewing a token that is held was begun last
+        self._identities = Identities()
 
     async def aclose(self) -> None:
         await end(*self._renewals.values())
@@ -107,15 +49,15 @@ class Tokens:
     async def get(self, grant: Grant) -> Token:
         """A token for `grant`, from memory while it is good; late in its life it is renewed meanwhile.
 
-        Raises Denied when its login was refused, now or within the last half minute; Nonsense; what the transport
-        raises. May be cancelled: the request goes on for others.
+        Raises Denied when its login was refused, now or not long ago; Nonsense; what the transport raises. May be
+        cancelled: the request goes on for others.
         """
         held, now = self._held.get(grant), self._clock()
         if held is not None and held.valid(now):
             if not held.fresh(now):
                 self._renew(grant, held)
             return held
-        self._refuse(grant)
+        self._check(grant)
         return await self._flights.join(grant, lambda: self._fetch(grant))
 
     def holds(self, grant: Grant, token: Token) -> bool:
@@ -127,9 +69,14 @@ class Tokens:
         if self.holds(grant, token):
             self._forget(grant)
 
-    def _refuse(self, grant: Grant) -> None:
-        if grant in self._refusals or (grant.login, grant.realm) in self._refusals:
-            raise Denied(f"{self._transport.name}: {origins.place(grant.realm)} has just refused our login")
+    def _check(self, grant: Grant) -> None:
+        if grant.login is not None:
+            self._refusals.check(self._showing(grant))
+
+    def _showing(self, grant: Grant) -> Showing:
+        """Whoever changes the rest of the realm's address does not get to see the login more often."""
+        place = f"{self._transport.name}: {origins.place(grant.realm)}"
+        return Showing(("realm", grant.login, grant.realm.origin()), grant, place)
 
     def _renew(self, grant: Grant, held: Token) -> None:
         """Nobody waits for it, so a realm that is slow or broken costs nothing while the token is good."""
@@ -142,7 +89,7 @@ class Tokens:
 
     async def _renewed(self, grant: Grant, held: Token) -> None:
         try:
-            self._refuse(grant)
+            self._check(grant)
             await self._flights.join(grant, lambda: self._fetch(grant))
         except Denied:
             self.drop(grant, held)  # who may not have another one is not to go on with this one
@@ -154,39 +101,57 @@ class Tokens:
         self._tried.pop(grant, None)
 
     async def _fetch(self, grant: Grant) -> Token:
-        began = self._clock()
         name, place = self._transport.name, origins.place(grant.realm)
         try:
             async with asyncio.timeout(self._limits.answer_timeout):
-                body = await self._ask(grant)
+                token = await self._asked(grant)
         except TimeoutError:
             raise Unreachable(f"{name}: {place} gave no token in time", code=Code.TIMEOUT) from None
-        try:
-            token = parse(body, began)
-        except ValueError as error:
-            raise Nonsense(f"{name}: the token answer of {place} {error}") from None
         while len(self._held) >= _KEPT:
             self._forget(next(iter(self._held)))
         self._held[grant] = token
         self._tried.pop(grant, None)
         return token
 
-    async def _ask(self, grant: Grant) -> bytes:
-        query = {"scope": grant.scope} if grant.service is None else {"service": grant.service, "scope": grant.scope}
-        headers = {"Accept": "application/json"}
-        if grant.login is not None:
-            headers["Authorization"] = grant.login.basic()
+    async def _asked(self, grant: Grant) -> Token:
+        if grant.login is None:
+            return await self._ask(grant)
+        async with self._identities.turn(grant), self._refusals.trial(self._showing(grant)):
+            return await self._ask(grant)
+
+    async def _ask(self, grant: Grant) -> Token:
+        began = self._clock()
+        identity = self._identities.of(grant)
         # Redirects are not followed here: a password goes to the host that was checked and to no other.
-        request = Request("token", "GET", grant.realm.update_query(query), headers)
-        response = await self._transport.exchange(request)
-        if response.status == 200:
-            return await response.whole(self._limits.token_size)
-        await response.discard()
-        if grant.login is not None and response.status in (401, 403):
-            # 401 is about the login, 403 about this repository.
-            self._refusals.add((grant.login, grant.realm) if response.status == 401 else grant)
-        place, waiting = origins.place(grant.realm), response.value("Retry-After")
-        if response.status in (404, 410):
+        response = await self._transport.exchange(token_requests.request(grant, identity))
+        if response.status != 200:
+            await response.discard()
+            if self._identities.of(grant) != identity and response.status in (400, 401):
+                place = origins.place(grant.realm)
+                raise Unreachable(f"{self._transport.name}: the identity token for {place} has just been exchanged")
+            raise self._refused(grant, response.status, response.value("Retry-After"))
+        body = await response.whole(self._limits.token_size)
+        try:
+            token = parse(body, began, response.value("Date"))
+        except ValueError as error:
+            place = origins.place(grant.realm)
+            raise Nonsense(f"{self._transport.name}: the token answer of {place} {error}") from None
+        if grant.login is not None:
+            self._refusals.accept(self._showing(grant))
+            self._identities.answered(grant, identity, token.refresh)
+        return token
+
+    def _refused(self, grant: Grant, status: int, waiting: str | None) -> UpstreamError:
+        """The error for this status, after noting what it says of the login."""
+        name, place, login = self._transport.name, origins.place(grant.realm), grant.login
+        if login is not None and (status == 401 or (status == 400 and login.kind is Kind.IDENTITY_TOKEN)):
+            # 400 is how OAuth 2.0 says that an identity token is no good (RFC 6749, section 5.2).
+            self._identities.forget(grant)
+            self._refusals.refuse(self._showing(grant))
+            return Denied(f"{name}: {place} refused our login with {status}")
+        if login is not None and status == 403:
+            self._refusals.add(grant)
+        if status in (404, 405, 410):
             # That there is no such realm says nothing about what was asked of the registry.
-            raise Nonsense(f"{self._transport.name}: {place} answered {response.status} to a request for a token")
-        raise by_status(Failed(self._transport.name, place, response.status, waiting), Code.NAME_UNKNOWN)
+            return Nonsense(f"{name}: {place} answered {status} to a request for a token")
+        return by_status(Failed(name, place, status, waiting), Code.NAME_UNKNOWN)

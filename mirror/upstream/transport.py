@@ -1,33 +1,28 @@
-"""The connections to one upstream: TLS, proxy, time limits, and which hosts may lie on private addresses.
+"""Every request of this ring goes out here, if it may: one after the other's turn, and not to who is to be left alone.
 
-Every request of this ring goes out here, with a fixed set of headers. Knows no registry: redirects and challenges are
-answers like others. Hosts that the operator wrote down (endpoints, `realms`) are dialled wherever they lie; hosts that
-an answer named go through a second pool, whose sockets refuse private addresses. A connection of the one is never
-used for the other, so neither another name for an address nor a name that changes its address leads past the check.
+Knows no registry: redirects and challenges are answers like others. What an answer's head says of more requests (429,
+`Retry-After`, a pull budget) is heeded here, whatever it answers.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ssl
-from types import SimpleNamespace, TracebackType
+from collections.abc import Callable
+from types import TracebackType
 from typing import Self
 
-import aiohttp
-from aiohttp.abc import AbstractResolver
-from yarl import URL
-
-from mirror import __version__
 from mirror.config.settings import Limits, Upstream
-from mirror.errors import ConfigurationError, Unreachable
-from mirror.upstream import egress, failures, origins
+from mirror.errors import UpstreamError
+from mirror.upstream import budget, contact, failures, origins, pacing
+from mirror.upstream.breaker import Trouble
+from mirror.upstream.breakers import Breakers, Passage
+from mirror.upstream.budget import Budget
+from mirror.upstream.connections import Connections, Waiting
 from mirror.upstream.exchange import BROKEN, Exchange, Observe, Report, Request, Response
 from mirror.upstream.selection import base_urls
+from mirror.upstream.surroundings import Surroundings
 
-_READ_BUFFER = 256 * 1024
-_KEEP_ALIVE = 30.0  # seconds that an unused connection is kept
-_SMALL_ANSWERS = 64  # connections beside one for each fetch
-_HEADERS = {"User-Agent": f"mirror/{__version__}", "Accept-Encoding": "identity"}
+_SMALL_ANSWERS = 64  # exchanges beside one for each fetch
 
 
 def unobserved(exchange: Exchange) -> None:
@@ -38,8 +33,7 @@ class Transport:
     """Made within a running event loop and closed by `aclose`, or used with `async with`.
 
     `name` is what the upstream is called in messages; `observe` is told of every exchange when it is over.
-    `resolver` is the system's unless there is another, which its owner closes.
-    Raises ConfigurationError when the upstream's `ca_file` cannot be used.
+    Raises ConfigurationError when a certificate or proxy that is configured cannot be used.
     """
 
     def __init__(
@@ -48,20 +42,23 @@ class Transport:
         upstream: Upstream,
         limits: Limits,
         observe: Observe = unobserved,
-        resolver: AbstractResolver | None = None,
+        surroundings: Surroundings | None = None,
     ) -> None:
+        around = surroundings or Surroundings()
+        endpoints = base_urls(name, upstream)
+        at_once = limits.fetches_per_upstream + _SMALL_ANSWERS
+        # The other half of the time is for the answer.
+        turns = pacing.Bounds(at_once, upstream.request_rate, limits.answer_timeout / 2)
         self.name = name
-        self._resolver = resolver
+        self.breakers = Breakers(name, endpoints, around.clock, around.jitter)
+        self._connections = Connections(name, upstream, limits, around)
+        self._pace = pacing.Pace(name, turns, around.clock, around.sleep)
+        self._contact = around.contact
+        self._clock = around.clock
         self._observe = observe
-        self._limits = limits
-        self._own = frozenset(origins.host(url) for url in base_urls(name, upstream))
-        self._realms = frozenset(upstream.realms)
-        self._anywhere = upstream.allow_private_addresses
-        self._proxy = None if upstream.proxy is None else URL(upstream.proxy.get_secret_value())
-        tls = _tls(name, upstream)
-        self._trusted = self._session(tls, None)
-        # With a proxy every socket leads to the proxy, which the operator wrote down too.
-        self._guarded = self._session(tls, egress.guarded_socket if self._proxy is None else None)
+        self._silence = limits.read_timeout
+        self._endpoints = frozenset(map(origins.place, endpoints))
+        self._budget: Budget | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -73,83 +70,81 @@ class Transport:
 
     async def aclose(self) -> None:
         """Ends every connection. Twice is as good as once."""
-        await self._trusted.close()
-        await self._guarded.close()
+        await self._connections.aclose()
+
+    @property
+    def budget(self) -> Budget | None:
+        """What the endpoints' last answer told of a pull budget; None when none did, or too long ago."""
+        told = self._budget
+        return told if told is not None and told.known(self._clock()) else None
+
+    def check(self, request: Request) -> None:
+        """Raises what `exchange` would refuse this with at once: for who would have to do something else before."""
+        self._contact.check(self.name)
+        self.breakers.check(request)
 
     async def exchange(self, request: Request) -> Response:
         """The answer, whatever its status is, as soon as its head is there; the caller closes it.
 
-        Raises Unreachable (TIMEOUT when there was no connection or no head in time) and Nonsense. May be cancelled.
+        Raises Unreachable (TIMEOUT when there was no connection or no head in time, BUSY when its turn did not come),
+        Throttled and Nonsense. What is not to be asked now, because contact is frozen or a breaker open, is refused at
+        once, and not observed: nothing is sent. May be cancelled.
         """
-        report = Report(self.name, request, self._observe)
-        trusted = self._trusts(request.url)
-        if not trusted and egress.forbidden_name(origins.host(request.url)):
-            raise report.failed(failures.forbidden_address(self.name, report.place))
-        session = self._trusted if trusted else self._guarded
-        if session.closed:
-            raise report.failed(Unreachable(f"{self.name}: the mirror is stopping"))
+        self.check(request)
+        over = await self._pace.turn()
         try:
-            async with asyncio.timeout(self._limits.connect_timeout) as deadline:
-                raw = await session.request(
-                    request.method,
-                    request.url,
-                    headers=request.headers,
-                    allow_redirects=False,
-                    proxy=self._proxy,
-                    trace_request_ctx=deadline,
-                )
+            with self.breakers.passage(request) as passage:
+                return await self._begun(request, passage, over)
+        except BaseException:
+            over()
+            raise
+
+    async def _begun(self, request: Request, passage: Passage, over: Callable[[], None]) -> Response:
+        """The answer that has begun. `over` is called when it has ended."""
+        waiting = Waiting()
+        self._contact.enter(self.name, waiting.cut)
+        report = Report(self.name, request, self._observe, over)
+        try:
+            raw = await self._connections.dial(request, waiting)
         except BROKEN as error:
-            proxy = None if self._proxy is None else self._proxy.host
-            raise report.failed(failures.by_exception(self.name, report.place, error, proxy)) from None
+            raise report.failed(self._explained(error, request, waiting, passage)) from None
+        except UpstreamError as error:
+            raise report.failed(error) from None
         except asyncio.CancelledError:
             report.end("cancelled")
             raise
+        finally:
+            self._contact.leave(waiting.cut)
         report.status = raw.status
-        if raw.status == 407 and self._proxy is not None and request.url.scheme == "http":
+        if raw.status == 407 and request.url.scheme == "http" and self._connections.proxy(request.url) is not None:
             raw.close()
-            raise report.failed(failures.refused_by_proxy(self.name, report.place, raw.status))
-        return Response(raw, report, self._limits.read_timeout)
-
-    def _trusts(self, url: URL) -> bool:
-        return self._anywhere or origins.host(url) in self._own or origins.listed(url, self._realms)
-
-    def _session(self, tls: ssl.SSLContext, sockets: aiohttp.SocketFactoryType | None) -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(
-            ssl=tls,
-            limit=self._limits.fetches_per_upstream + _SMALL_ANSWERS,
-            keepalive_timeout=_KEEP_ALIVE,
-            resolver=self._resolver,
-            socket_factory=sockets,
-        )
-        connected = aiohttp.TraceConfig()
-        connected.on_connection_create_end.append(self._connected)
-        connected.on_connection_reuseconn.append(self._connected)
-        return aiohttp.ClientSession(
-            connector=connector,
-            headers=_HEADERS,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-            trust_env=False,
-            read_bufsize=_READ_BUFFER,
-            timeout=aiohttp.ClientTimeout(total=None),  # the limits are set where the waiting is done
-            trace_configs=[connected],
-        )
-
-    async def _connected(self, _session: aiohttp.ClientSession, context: SimpleNamespace, _parameters: object) -> None:
-        """From here on it is the answer that is waited for, no longer the connection."""
-        deadline: asyncio.Timeout = context.trace_request_ctx
-        if not deadline.expired():
-            deadline.reschedule(asyncio.get_running_loop().time() + self._limits.first_byte_timeout)
-
-
-def _tls(name: str, upstream: Upstream) -> ssl.SSLContext:
-    """One context for endpoints, realms and redirects alike: there is none that verifies less (CVE-2019-10214)."""
-    context = ssl.create_default_context()
-    context.set_alpn_protocols(["http/1.1"])
-    if upstream.ca_file is not None:
+            refused = failures.refused_by_proxy(self.name, report.place, raw.status)
+            passage.failed(Trouble.SILENT, refused)
+            raise report.failed(refused)
+        response = Response(raw, report, self._silence)
         try:
-            context.load_verify_locations(cafile=upstream.ca_file)
-        except OSError:  # ssl.SSLError is one
-            problem = f"upstreams.{name}.ca_file: cannot be read, or holds no certificate in PEM"
-            raise ConfigurationError([problem]) from None
-    return context
+            self._contact.enter(self.name, response.cut)
+        except UpstreamError as error:  # shut since the head came
+            raw.close()
+            raise report.failed(error) from None
+        report.then(lambda: self._contact.leave(response.cut))
+        self._heed(response, passage)
+        return response
+
+    def _explained(self, error: Exception, request: Request, waiting: Waiting, passage: Passage) -> UpstreamError:
+        """Why there is no answer, which the breakers hear too."""
+        if waiting.is_cut:
+            return contact.refusal(self.name)
+        proxy = self._connections.proxy(request.url)
+        by = None if proxy is None else proxy.host
+        explained = failures.by_exception(self.name, origins.place(request.url), error, by)
+        passage.failed(failures.trouble(error, waiting.connected), explained)
+        return explained
+
+    def _heed(self, response: Response, passage: Passage) -> None:
+        """What an answer's head says of more requests."""
+        counts_pulls = False
+        if origins.place(response.url) in self._endpoints:
+            self._budget = budget.read(response.value, self._clock()) or self._budget
+            counts_pulls = self.budget is not None
+        passage.answered(response.status, response.value("Retry-After"), counts_pulls)

@@ -6,9 +6,11 @@ from yarl import URL
 
 from mirror.config.settings import Upstream
 from mirror.errors import Denied, Nonsense
-from mirror.upstream.auth import Access, Door, Keys, Proof
-from mirror.upstream.credentials import Credentials, Login
+from mirror.upstream.auth import Access, Keys, Proof
+from mirror.upstream.credentials import Credentials
+from mirror.upstream.login import Login
 from mirror.upstream.refusals import Refusals
+from mirror.upstream.schemes import Door
 from mirror.upstream.tokens import Tokens
 from mirror.upstream.transport import Transport
 from tests.support.clock import Clock
@@ -44,8 +46,8 @@ async def test_basic_is_answered_with_the_login_and_remembered() -> None:
     upstream = _alice()
     async with transport(upstream) as session:
         access = _access(session, Door("fake", URL("https://registry.test")), upstream)
-        assert await access.answer(['Basic realm="x"'], "a/b", None) == Proof(ALICE.basic(), login=ALICE)
-        assert await access.proof("c") == Proof(ALICE.basic(), login=ALICE)
+        assert await access.answer(['Basic realm="x"'], "a/b", None) == Proof(ALICE.basic(), "a/b", login=ALICE)
+        assert await access.proof("c") == Proof(ALICE.basic(), "c", login=ALICE)
 
 
 async def test_a_refused_basic_login_is_not_shown_again_for_half_a_minute() -> None:
@@ -59,7 +61,7 @@ async def test_a_refused_basic_login_is_not_shown_again_for_half_a_minute() -> N
         with pytest.raises(Denied):
             await access.proof("c")
         clock.advance(31)
-        assert await access.proof("c") == proof
+        assert await access.proof("a/b") == proof
 
 
 async def test_bearer_is_answered_with_a_token_for_our_scope_only() -> None:
@@ -114,7 +116,7 @@ async def test_basic_is_answered_when_no_realm_may_be_asked() -> None:
     async with transport(upstream) as session:
         access = _access(session, Door("fake", URL("https://registry.test")), upstream)
         lines = ['Bearer realm="https://evil.test/token"', "Basic realm=x"]
-        assert await access.answer(lines, "a/b", None) == Proof(ALICE.basic(), login=ALICE)
+        assert await access.answer(lines, "a/b", None) == Proof(ALICE.basic(), "a/b", login=ALICE)
 
 
 @pytest.mark.parametrize(
@@ -226,4 +228,4 @@ async def test_every_challenge_is_read_anew() -> None:
 
 
 def test_a_proof_does_not_show_itself() -> None:
-    assert "canary" not in repr(Proof("Bearer canary"))
+    assert "canary" not in repr(Proof("Bearer canary", "a/b"))

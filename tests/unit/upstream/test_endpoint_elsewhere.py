@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
@@ -11,9 +12,11 @@ from pydantic import SecretStr
 from mirror.config.settings import Upstream
 from mirror.errors import Nonsense, Unreachable
 from mirror.upstream.endpoint import Endpoint
+from tests.support.authority import Authority
 from tests.support.clock import Clock
 from tests.support.faults import Fault
 from tests.support.logins import basic
+from tests.support.names import Names
 from tests.support.raw import RawUpstream, Script, answer, redirect
 from tests.support.registry import FakeRegistry
 from tests.support.upstreams import Setting, ask, endpoint
@@ -69,6 +72,33 @@ async def test_a_realm_is_judged_by_the_host_that_names_it() -> None:
                 await ask(session)
         assert third.connections == 0
         assert all("/token" not in seen.path for seen in server.requests)
+
+
+@pytest.mark.parametrize(("certified", "asked"), [(False, 1), (True, 0)])
+async def test_a_realm_that_knows_us_by_our_certificate_is_not_asked_for_others(
+    tmp_path: Path, certified: bool, asked: int
+) -> None:
+    authority = Authority(tmp_path)
+    certificate, key = authority.server_files("client.test") if certified else (None, None)
+    async with RawUpstream([answer("403 No", ["Content-Length: 0"])], tls=authority.server("auth.test")) as realm:
+        challenge = f'WWW-Authenticate: Bearer realm="https://auth.test:{realm.port}/token"'
+        async with (
+            RawUpstream([answer("401 No", [challenge, "Content-Length: 0"])], host="127.0.0.2") as other,
+            RawUpstream(redirect(f"{other.url}/v2/a/b/manifests/v1")) as server,
+        ):
+            upstream = Upstream(
+                endpoints=(server.url,),
+                realms=("auth.test",),
+                ca_file=authority.ca_file,
+                client_certificate=certificate,
+                client_key=key,
+                allow_private_addresses=True,
+            )
+            async with endpoint(upstream, Setting(resolver=Names({"auth.test": ["127.0.0.1"]}))) as session:
+                with pytest.raises(Nonsense, match="where a redirect led"):
+                    await ask(session)
+        assert len(other.requests) == 1
+        assert len(realm.requests) == asked
 
 
 async def test_one_token_is_all_that_is_tried() -> None:

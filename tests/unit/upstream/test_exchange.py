@@ -7,7 +7,9 @@ from yarl import URL
 
 from mirror.config.settings import Upstream
 from mirror.errors import Interrupted, Nonsense
-from mirror.upstream.exchange import Request, Response
+from mirror.log import tracing
+from mirror.tasks import spawn
+from mirror.upstream.exchange import Report, Request, Response
 from mirror.upstream.transport import Transport
 from tests.support.faults import Never
 from tests.support.raw import Close, Endless, RawUpstream, Reset, Script, Until, answer
@@ -192,3 +194,37 @@ async def test_what_came_before_a_body_broke_off_is_read_before_that_is_told(fra
         assert got == [b"x" * 10] * 5
         with pytest.raises(Interrupted):
             await response.piece(10)
+
+
+async def test_an_exchange_is_told_with_the_request_that_it_was_made_for() -> None:
+    setting = Setting()
+    script = [answer("200 OK", ["Content-Length: 0"])]
+    async with RawUpstream(script) as upstream, transport(Upstream(endpoints=(upstream.url,)), setting) as session:
+        with tracing.entered("id-7"):
+            response = await _asked(session, upstream)
+        response.close()
+        (await _asked(session, upstream)).close()
+    assert [one.request_id for one in setting.exchanges] == ["id-7", None]
+
+
+async def test_a_body_that_is_cut_breaks_off_for_whoever_reads_it() -> None:
+    script: Script = [answer("200 OK", ["Content-Length: 9"], b"hello"), Until(Never())]
+    async with RawUpstream(script) as upstream, transport(Upstream(endpoints=(upstream.url,))) as session:
+        response = await _asked(session, upstream)
+        assert await response.piece(100) == b"hello"
+        waiting = spawn(response.piece(100), "reading")
+        await asyncio.sleep(0)
+        response.cut()
+        with pytest.raises(Interrupted):
+            await waiting
+        response.cut()
+        response.close()
+
+
+async def test_who_wants_to_know_is_told_once_that_an_exchange_is_over() -> None:
+    told: list[str] = []
+    report = Report("fake", Request("tags", "GET", URL("http://r.test/")), lambda _: None, lambda: told.append("made"))
+    report.then(lambda: told.append("then"))
+    report.end()
+    report.end()
+    assert told == ["made", "then"]

@@ -12,6 +12,7 @@ from yarl import URL
 
 from mirror.errors import Absent, Code, Denied, Nonsense, Throttled, Unreachable, UpstreamError
 from mirror.upstream import failures
+from mirror.upstream.breaker import Trouble
 from mirror.upstream.egress import AddressForbidden
 from mirror.upstream.failures import Failed
 
@@ -135,3 +136,38 @@ def test_a_failed_request_is_explained_in_our_own_words(
 def test_only_a_time_out_is_called_one() -> None:
     assert failures.by_exception("fake", "r", TimeoutError()).code is Code.TIMEOUT
     assert failures.by_exception("fake", "r", OSError()).code is Code.UNAVAILABLE
+
+
+def _os_error(number: int) -> aiohttp.ClientConnectorError:
+    return aiohttp.ClientConnectorError(KEY, OSError(number, "canary"))
+
+
+@pytest.mark.parametrize(
+    ("error", "trouble"),
+    [
+        (aiohttp.ClientConnectorDNSError(KEY, OSError("canary")), Trouble.SILENT),
+        (_os_error(errno.ECONNREFUSED), Trouble.SILENT),
+        (_os_error(errno.EHOSTUNREACH), Trouble.SILENT),
+        (aiohttp.ClientConnectorCertificateError(KEY, ssl.SSLError("canary")), Trouble.SILENT),
+        (aiohttp.ClientConnectorSSLError(KEY, OSError("canary")), Trouble.SILENT),
+        (aiohttp.ClientProxyConnectionError(KEY, OSError("canary")), Trouble.SILENT),
+        (aiohttp.ClientHttpProxyError(REQUEST, (), status=502), Trouble.SILENT),
+        (aiohttp.ServerDisconnectedError("canary"), Trouble.SILENT),
+        (ConnectionResetError("canary"), Trouble.SILENT),
+        # These are one request's, or our own.
+        (aiohttp.ClientConnectorError(KEY, AddressForbidden()), None),
+        (_os_error(errno.EMFILE), None),
+        (OSError(errno.ENFILE, "canary"), None),
+        (aiohttp.InvalidURL("canary"), None),
+        (UnicodeError("canary"), None),
+        (aiohttp.ClientResponseError(REQUEST, (), status=400, message="canary"), None),
+    ],
+)
+def test_what_a_failed_request_says_of_the_host(error: Exception, trouble: Trouble | None) -> None:
+    assert failures.trouble(error, connected=True) is trouble
+    assert failures.trouble(error, connected=False) is trouble
+
+
+def test_a_connection_that_takes_too_long_says_more_than_an_answer_that_does() -> None:
+    assert failures.trouble(TimeoutError(), connected=False) is Trouble.LOST
+    assert failures.trouble(TimeoutError(), connected=True) is Trouble.SILENT

@@ -8,6 +8,7 @@ from mirror.config.settings import Upstream
 from mirror.errors import Absent, Denied, Nonsense, Throttled, Unreachable, UpstreamError
 from mirror.oci.digest import Digest
 from mirror.upstream.answers import ManifestHead
+from tests.support.clock import Clock
 from tests.support.content import OCI_MANIFEST
 from tests.support.faults import Fault
 from tests.support.raw import RawUpstream, answer, redirect
@@ -105,10 +106,12 @@ async def test_what_a_get_says_in_place_of_a_head_stands(status: int, kind: type
 
 @pytest.mark.parametrize(("status", "kind"), [(429, Throttled), (500, Unreachable), (503, Unreachable)])
 async def test_trouble_is_not_the_methods_fault(status: int, kind: type[UpstreamError]) -> None:
-    async with FakeRegistry() as server, opened(Upstream(endpoints=(server.url,))) as registry:
+    clock = Clock()
+    async with FakeRegistry() as server, opened(Upstream(endpoints=(server.url,)), Setting(clock=clock)) as registry:
         server.fail(Fault(status=status), times=None)
         with pytest.raises(kind):
             await registry.head_manifest("a/b", "v1")
+        clock.advance(60)
         with pytest.raises(kind):
             await registry.head_blob("a/b", DIGEST)
         assert _asked(server) == ["HEAD", "HEAD"]
@@ -121,3 +124,77 @@ async def test_no_more_is_read_than_a_manifest_may_be_long() -> None:
         server.fail(Fault(status=405), "HEAD")
         with pytest.raises(Nonsense, match="more than 1024 bytes"):
             await registry.head_manifest("a/b", "large")
+
+
+# what is known already
+
+
+@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize(
+    "fault", [Fault(status=405), Fault(headers={"Docker-Content-Digest": None})], ids=["405", "no digest"]
+)
+async def test_a_manifest_that_is_still_known_is_not_sent(fault: Fault, told: bool) -> None:
+    async with FakeRegistry() as server, opened(Upstream(endpoints=(server.url,))) as registry:
+        image = server.push_image("a/b", "v1", [BLOB])
+        server.fail(fault, "HEAD", times=None)
+        if not told:
+            server.fail(Fault(headers={"Docker-Content-Digest": None}), "GET", "/manifests/")
+        head = await registry.head_manifest("a/b", "v1", known=image.digest)
+        assert (head.digest, head.by_get, head.sent) == (image.digest, True, None)
+        assert [(seen.method, seen.sent) for seen in server.requests] == [("HEAD", 0), ("GET", 0)]
+
+
+async def test_a_manifest_that_is_known_no_more_comes_with_what_is_said_of_it() -> None:
+    async with FakeRegistry() as server, opened(Upstream(endpoints=(server.url,))) as registry:
+        image = server.push_image("a/b", "v1", [BLOB])
+        server.fail(Fault(status=405), "HEAD", times=None)
+        head = await registry.head_manifest("a/b", "v1", known=DIGEST)
+        assert (head.digest, head.by_get) == (image.digest, True)
+        assert head.sent is not None
+        assert head.sent.body == image.manifest_body
+        assert "body" not in repr(head)
+
+
+async def test_where_a_head_tells_enough_nothing_else_is_asked() -> None:
+    async with FakeRegistry() as server, opened(Upstream(endpoints=(server.url,))) as registry:
+        image = server.push_image("a/b", "v1", [BLOB])
+        for known in (None, DIGEST, image.digest):
+            head = await registry.head_manifest("a/b", "v1", known=known)
+            assert (head.digest, head.by_get, head.sent) == (image.digest, False, None)
+        assert _asked(server) == ["HEAD"] * 3
+        assert not any("if-none-match" in seen.headers for seen in server.requests)
+
+
+async def test_a_304_that_names_another_digest_is_taken_at_its_word() -> None:
+    other = Digest.of(b"other")
+    refusal = [answer("405 Method Not Allowed", ["Content-Length: 0"])]
+    unchanged = [answer("304 Not Modified", [f"Docker-Content-Digest: {other}"])]
+    async with RawUpstream(refusal, unchanged) as server, opened(Upstream(endpoints=(server.url,))) as registry:
+        assert (await registry.head_manifest("a/b", "v1", known=DIGEST)).digest == other
+
+
+async def test_a_304_that_nobody_asked_for_is_nonsense() -> None:
+    unchanged = [answer("304 Not Modified", [])]
+    async with RawUpstream(unchanged, unchanged) as server, opened(Upstream(endpoints=(server.url,))) as registry:
+        with pytest.raises(Nonsense):
+            await registry.head_manifest("a/b", "v1", known=None)
+
+
+# a look that costs nothing
+
+
+async def test_a_peek_tells_what_a_head_tells() -> None:
+    async with FakeRegistry() as server, opened(Upstream(endpoints=(server.url,))) as registry:
+        image = server.push_image("a/b", "v1", [BLOB])
+        head = await registry.peek_manifest("a/b", "v1")
+        assert head == ManifestHead(image.digest, OCI_MANIFEST, len(image.manifest_body))
+        assert _asked(server) == ["HEAD"]
+
+
+@pytest.mark.parametrize(("status", "kind"), [(404, Absent), (403, Denied), (405, Nonsense), (503, Unreachable)])
+async def test_a_peek_never_becomes_a_get(status: int, kind: type[UpstreamError]) -> None:
+    async with FakeRegistry() as server, opened(Upstream(endpoints=(server.url,))) as registry:
+        server.fail(Fault(status=status), "HEAD", times=None)
+        with pytest.raises(kind):
+            await registry.peek_manifest("a/b", "v1")
+        assert set(_asked(server)) == {"HEAD"}

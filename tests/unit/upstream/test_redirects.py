@@ -47,6 +47,7 @@ def test_every_redirecting_status_is_known() -> None:
         ("https://registry.test/v2/project/images/pause/manifests/3.9", "project/images/pause"),
         ("https://registry.test/v2/a/blobs/sha256:0?x=/v2/b/tags/list", "a"),
         ("https://registry.test/v2/a/tags/list", "a"),
+        ("https://registry.test/v2/a/b/referrers/sha256:0", "a/b"),
         ("https://registry.test/v2/A/manifests/v1", None),
         ("https://registry.test/v2/a%2fb/manifests/v1", None),
         ("https://registry.test/prefix/v2/a/manifests/v1", None),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
 
 from mirror.config.settings import Upstream
 from mirror.errors import Code, Nonsense, Unreachable
+from mirror.tasks import spawn
 from mirror.upstream.answers import TagsPage
 from mirror.upstream.endpoints import Endpoints
 from mirror.upstream.tag_pages import TagPages
@@ -101,6 +103,31 @@ async def test_a_client_that_goes_through_the_pages_is_answered_from_one_walk() 
         clock.advance(61)
         await registry.tags("a/b", 1, "a")
         assert len(server.requests) == 7
+
+
+async def test_clients_that_go_through_the_pages_at_once_share_one_walk() -> None:
+    go = asyncio.Event()
+    first = listed(["b"], "?c=1")
+    async with RawUpstream(first, first, [Until(go), *listed(["a"])]) as server, opened(_of(server)) as registry:
+        one = spawn(registry.tags("a/b", 1), "one")
+        while len(server.requests) < 3:  # noqa: ASYNC110  # the server tells nobody
+            await asyncio.sleep(0)
+        others = [spawn(registry.tags("a/b", number), "other") for number in (None, 2, 50)]
+        await asyncio.sleep(0)
+        go.set()
+        assert {page.names for page in await asyncio.gather(one, *others)} == {("a", "b")}
+        assert len(server.requests) == 3
+
+
+async def test_closing_ends_a_walk() -> None:
+    first = listed(["b"], "?c=1")
+    async with RawUpstream(first, first, [Until(Never())]) as server, opened(_of(server)) as registry:
+        walk = spawn(registry.tags("a/b", 1), "walk")
+        while len(server.requests) < 3:  # noqa: ASYNC110  # the server tells nobody
+            await asyncio.sleep(0)
+        await registry.aclose()
+        with pytest.raises(asyncio.CancelledError):
+            await walk
 
 
 @pytest.mark.parametrize("following", ["?c=1", "?n=1000"])

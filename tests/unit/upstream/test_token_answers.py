@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from mirror.upstream.tokens import parse
+from mirror.upstream.token_answers import parse
 
 
 @pytest.mark.parametrize(
@@ -83,5 +83,44 @@ def test_what_holds_no_token_that_could_be_sent_is_refused(body: bytes) -> None:
     assert "evil" not in str(caught.value)
 
 
+DATE = "Sat, 01 Aug 2026 12:00:00 GMT"
+
+
+@pytest.mark.parametrize(
+    ("issued_at", "seconds"),
+    [
+        ("2026-08-01T12:00:00Z", 300),
+        ("2026-08-01T11:58:20Z", 200),
+        ("2026-08-01T11:58:20.123456789Z", 200.123456),
+        ("2026-08-01T13:58:20+02:00", 200),
+        ("2026-08-01T11:55:01Z", 10),  # never less
+        ("2026-08-01T11:00:00Z", 300),  # no server gives out what is over: its clocks disagree
+        ("2026-08-01T12:01:00Z", 300),
+        ("2026-08-01T11:58:20", 300),
+        ("yesterday", 300),
+        ("9999-12-31T23:59:59-23:59", 300),
+        (1785585500, 300),
+        (None, 300),
+    ],
+)
+def test_a_token_that_was_issued_before_has_less_of_its_life_left(issued_at: object, seconds: float) -> None:
+    body = json.dumps({"token": "t", "expires_in": 300, "issued_at": issued_at}).encode()
+    assert parse(body, 0.0, DATE).lifetime == pytest.approx(seconds)
+    assert parse(body, 0.0).lifetime == 300
+
+
+@pytest.mark.parametrize("date", ["", "canary", "Sat, 01 Aug 2026 12:00:00 +9999999999", "Sat, 01 Aug 99999 12:00:00"])
+def test_a_date_that_cannot_be_read_changes_nothing(date: str) -> None:
+    body = b'{"token": "t", "expires_in": 300, "issued_at": "2026-08-01T11:58:20Z"}'
+    assert parse(body, 0.0, date).lifetime == 300
+
+
+@pytest.mark.parametrize(
+    ("told", "refresh"), [("next", "next"), (None, None), ("", None), ("a b", None), (5, None), ("a\r\nb", None)]
+)
+def test_an_identity_token_may_be_exchanged(told: object, refresh: str | None) -> None:
+    assert parse(json.dumps({"access_token": "t", "refresh_token": told}).encode(), 0.0).refresh == refresh
+
+
 def test_a_token_does_not_show_itself() -> None:
-    assert "canary" not in repr(parse(b'{"token": "canary"}', 0.0))
+    assert "canary" not in repr(parse(b'{"token": "canary", "refresh_token": "canary"}', 0.0))

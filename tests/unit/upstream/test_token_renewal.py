@@ -9,9 +9,10 @@ from yarl import URL
 
 from mirror.config.settings import Limits, Upstream
 from mirror.errors import Denied, UpstreamError
-from mirror.upstream.credentials import Login
+from mirror.upstream.login import Login
 from mirror.upstream.refusals import Refusals
-from mirror.upstream.tokens import Grant, Tokens
+from mirror.upstream.token_requests import Grant
+from mirror.upstream.tokens import Tokens
 from mirror.upstream.transport import Transport
 from tests.support.clock import Clock
 from tests.support.faults import Fault, Never

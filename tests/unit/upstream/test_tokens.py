@@ -7,15 +7,16 @@ from yarl import URL
 
 from mirror.config.settings import Limits, Upstream
 from mirror.errors import Code, Denied, Nonsense, Throttled, Unreachable
-from mirror.upstream.credentials import Login
+from mirror.upstream.login import Login
 from mirror.upstream.refusals import Refusals
-from mirror.upstream.tokens import Grant, Tokens
+from mirror.upstream.token_requests import Grant
+from mirror.upstream.tokens import Tokens
 from mirror.upstream.transport import Transport
 from tests.support.clock import Clock
 from tests.support.faults import Fault, Never
 from tests.support.raw import RawUpstream, answer
 from tests.support.registry import FakeRegistry
-from tests.support.upstreams import LIMITS, transport
+from tests.support.upstreams import LIMITS, Setting, transport
 
 ALICE = Login("alice", "canary")
 SCOPE = "repository:a/b:pull"
@@ -100,7 +101,7 @@ async def test_a_dropped_token_is_fetched_anew_but_a_newer_one_stays() -> None:
         assert login.issued == 2
 
 
-async def test_a_refused_login_is_not_shown_again_for_half_a_minute() -> None:
+async def test_a_refused_login_is_not_shown_again_for_a_while_that_grows() -> None:
     clock = Clock()
     async with FakeRegistry() as server, transport(_of(server)) as session:
         server.require_bearer("alice", "another")
@@ -111,9 +112,65 @@ async def test_a_refused_login_is_not_shown_again_for_half_a_minute() -> None:
         assert server.count(path="/token") == 1
         with pytest.raises(Denied):
             await tokens.get(_grant(server.realm))  # nobody's login: asked all the same
-        clock.advance(31)
+        for shown, wait in ((3, 30), (4, 60), (5, 120)):
+            clock.advance(wait)
+            for _ in range(3):
+                with pytest.raises(Denied):
+                    await tokens.get(_grant(server.realm, ALICE))
+            assert server.count(path="/token") == shown
+
+
+async def test_a_login_that_changes_is_shown_at_once() -> None:
+    async with FakeRegistry() as server, transport(_of(server)) as session:
+        server.require_bearer("alice", "canary")
+        tokens = _tokens(session, Clock())
         with pytest.raises(Denied):
-            await tokens.get(_grant(server.realm, ALICE))
+            await tokens.get(_grant(server.realm, Login("alice", "old")))
+        assert (await tokens.get(_grant(server.realm, ALICE))).text == "token-1"
+
+
+async def test_a_realm_that_changes_its_address_does_not_see_a_refused_login_again() -> None:
+    async with FakeRegistry() as server, transport(_of(server)) as session:
+        server.require_bearer("alice", "another")
+        tokens = _tokens(session, Clock())
+        for realm in ("?a", "?b", "", "/other"):
+            with pytest.raises(Denied):
+                await tokens.get(_grant(f"{server.realm}{realm}", ALICE))
+        assert len(server.requests) == 1
+
+
+async def test_however_many_ask_at_once_a_wrong_login_is_shown_once() -> None:
+    async with FakeRegistry() as server, transport(_of(server)) as session:
+        server.require_bearer("alice", "another")
+        tokens = _tokens(session, Clock())
+        asked = [tokens.get(_grant(server.realm, ALICE, f"repository:r{number}:pull")) for number in range(20)]
+        got = await asyncio.gather(*asked, return_exceptions=True)
+    assert {type(one) for one in got} == {Denied}
+    assert len(server.requests) == 1
+
+
+async def test_once_a_login_is_accepted_nobody_waits_for_another() -> None:
+    async with FakeRegistry() as server, transport(_of(server)) as session:
+        server.require_bearer("alice", "canary")
+        tokens, release = _tokens(session, Clock()), asyncio.Event()
+        await tokens.get(_grant(server.realm, ALICE))
+        server.fail(Fault(hold=release), path="/token", times=None)
+        grants = [_grant(server.realm, ALICE, f"repository:r{number}:pull") for number in range(20)]
+        asked = [asyncio.ensure_future(tokens.get(grant)) for grant in grants]
+        await server.arrived(path="/token", times=21)
+        release.set()
+        await asyncio.gather(*asked)
+
+
+async def test_a_login_that_was_good_is_refused_for_one_repository_before_it_is_for_all() -> None:
+    async with FakeRegistry() as server, transport(_of(server)) as session:
+        server.require_bearer("alice", "canary")
+        tokens = _tokens(session, Clock())
+        await tokens.get(_grant(server.realm, ALICE))
+        server.require_bearer("alice", "another")
+        for name in "xxyyzz":
+            with pytest.raises(Denied):
+                await tokens.get(_grant(server.realm, ALICE, f"repository:{name}:pull"))
         assert server.count(path="/token") == 3
 
 
@@ -130,7 +187,8 @@ async def test_a_login_refused_for_one_repository_is_shown_for_another() -> None
 
 
 async def test_failures_of_the_realm_are_told_apart_and_not_kept() -> None:
-    async with FakeRegistry() as server, transport(_of(server)) as session:
+    clock = Clock()
+    async with FakeRegistry() as server, transport(_of(server), Setting(clock=clock)) as session:
         login = server.require_bearer()
         tokens, grant = _tokens(session, Clock()), _grant(server.realm)
         server.fail(Fault(status=503), path="/token")
@@ -142,6 +200,7 @@ async def test_failures_of_the_realm_are_told_apart_and_not_kept() -> None:
         with pytest.raises(Throttled) as throttled:
             await tokens.get(grant)
         assert throttled.value.retry_after == 7
+        clock.advance(7)
         with pytest.raises(Nonsense):
             await tokens.get(grant)
         with pytest.raises(Unreachable):
