@@ -1,6 +1,5 @@
 """One download of one blob into the store, which goes on to its end whoever waits for it. Knows no readers.
 
-F1  the ingest is locked while it runs, and the store is looked into once more;
 F7  a broken body is gone on with at the exact offset, and only tries without progress count;
 F9  nothing stays of it but what the next fetch can go on with.
 """
@@ -18,18 +17,16 @@ from mirror.errors import (
     MirrorError,
     Nonsense,
     SizeMismatch,
-    StoreBusy,
     StoreError,
-    StoreFailed,
     Unreachable,
     UpstreamError,
 )
 from mirror.oci.digest import Digest
 from mirror.pull.growth import Growth
+from mirror.pull.sink import Sink
 from mirror.pull.upstreams import Target
 from mirror.store.blobs import OpenBlob
 from mirror.store.index import Member
-from mirror.store.ingest import Ingest
 from mirror.store.store import Store
 from mirror.upstream.blob_body import BlobBody
 
@@ -38,7 +35,6 @@ _FILL = 0.002  # seconds that a slow wire is given to bring more than a few pack
 _PAUSES = (0.0, 0.2, 0.5, 1.0, 2.0)  # seconds before another try, by the number of tries without progress
 _WORTH = 64 * 1024  # bytes of one body that are worth another without a pause
 _LONGEST_PAUSE = 10.0  # seconds, whatever the upstream wishes: readers are waiting
-_BUSY = (0.02, 0.1, 0.5)  # seconds before another look at an ingest that somebody holds
 
 _log = logging.getLogger(__name__)
 
@@ -51,6 +47,7 @@ class Fetch:
         self.digest = digest
         self.target = target
         self.growth = Growth()
+        self.sink = Sink(digest, store, self.growth)
         self._store = store
         self._resumes = resumes
 
@@ -62,11 +59,11 @@ class Fetch:
     async def run(self) -> None:
         """Download, verify, commit. Raises nothing but its own cancellation: failures go to the readers."""
         try:
-            claimed = await self._claim()
-            if isinstance(claimed, OpenBlob):
-                await self._serve(claimed)
+            stored = await self.sink.open()
+            if stored is not None:
+                await self._serve(stored)
             else:
-                await self._download(claimed)
+                await self._download()
         except MirrorError as error:
             self.growth.fail(error)
         except asyncio.CancelledError:
@@ -75,112 +72,95 @@ class Fetch:
         finally:
             self.growth.end()
 
-    async def _claim(self) -> OpenBlob | Ingest:
-        """The blob, if it has been stored since the request looked; else its ingest. Raises StoreBusy, StoreFailed.
-
-        For a moment somebody else may hold the ingest, who stores a manifest that is asked for as a blob here.
-        """
-        for pause in _BUSY:
-            stored = await self._store.blobs.open(self.digest)
-            if stored is not None:
-                return stored
-            try:
-                return await self._store.begin(self.digest)
-            except StoreBusy:
-                await asyncio.sleep(pause)
-        return await self._store.begin(self.digest)
-
     async def _serve(self, stored: OpenBlob) -> None:
         """Hand out what somebody else has brought meanwhile, once the upstream says that it is ours too."""
         self.growth.descriptor = stored.descriptor
         await self._ask()
         self.growth.complete(stored.size)
 
-    async def _download(self, ingest: Ingest) -> None:
+    async def _download(self) -> None:
+        sink = self.sink
         try:
-            self.growth.descriptor = ingest.duplicate()
-            await self._fill(ingest)
-            ingest.verify()
+            await self._fill()
+            sink.verify()
         except StoreError:
-            await self._store.drop(ingest)
+            await sink.drop()
             raise
         except BaseException:
-            await self._store.leave(ingest)  # what is there is good, and gone on with by the next fetch
+            await sink.leave()
             raise
-        self.growth.complete(ingest.offset)  # readers need not wait for the disk
-        try:
-            await self._store.commit(ingest)
-        except StoreFailed as error:
-            _log.error("a verified blob could not be kept: %s", error)
+        self.growth.complete(sink.offset)  # readers need not wait for the disk
+        await sink.keep()
 
-    async def _fill(self, ingest: Ingest) -> None:
-        """Bring the ingest to its end, over as many bodies as that takes (F7)."""
-        if ingest.offset == ingest.total:
+    async def _fill(self) -> None:
+        """Bring the sink to its end, over as many bodies as that takes (F7)."""
+        sink = self.sink
+        if sink.offset == sink.total:
             await self._ask()  # an earlier process ended just before its commit: perhaps for another repository
         barren, by_range = 0, True
-        while ingest.total is None or ingest.offset < ingest.total:
-            before = ingest.offset
+        while sink.total is None or sink.offset < sink.total:
+            before = sink.offset
             try:
-                await self._take(ingest, before if by_range else 0)
+                await self._take(before if by_range else 0)
             except (Absent, Denied):
                 raise  # its last word, also in the middle of a blob
             except UpstreamError as error:
-                gained = ingest.offset - before
+                gained = sink.offset - before
                 barren = 0 if gained else barren + 1
                 # Perhaps it was only the range that it made no sense of: 416, or a part that it does not describe.
                 by_range = not (by_range and before and isinstance(error, Nonsense))
                 if by_range and (not self.growth.has_begun or barren > self._resumes):
                     raise
-                _log.info("%s broke off at byte %d: %s", self.digest, ingest.offset, error)
+                _log.info("%s broke off at byte %d: %s", self.digest, sink.offset, error)
                 pause = _PAUSES[min(barren if gained >= _WORTH else max(barren, 1), len(_PAUSES) - 1)]
                 pause += error.retry_after or 0
                 await asyncio.sleep(min(pause, _LONGEST_PAUSE))
-        self.growth.begin(ingest.total, ingest.offset)
+        self.growth.begin(sink.total, sink.offset)
 
-    async def _take(self, ingest: Ingest, offset: int) -> None:
+    async def _take(self, offset: int) -> None:
         """Append what one body, asked for from `offset` on, brings of the rest."""
         async with self.target.upstream.registry.blob(self.target.repository, self.digest, offset) as body:
-            if not await self._accept(ingest, body):
+            if not await self._accept(body):
                 return
-            await self._copy(ingest, body)
+            await self._copy(body)
             if body.total is None:
-                await self._end(ingest)
-            elif ingest.offset < body.total:
+                await self._end()
+            elif self.sink.offset < body.total:
                 raise Interrupted("the upstream's body ended early")
 
-    async def _end(self, ingest: Ingest) -> None:
+    async def _end(self) -> None:
         """Take the end of a body of unknown size for the end of the blob."""
-        if ingest.total not in (None, ingest.offset):
+        if self.sink.total not in (None, self.sink.offset):
             raise SizeMismatch("the upstream's body is not as long as the blob was said to be")
-        await self._store.run(ingest.expect, ingest.offset)
+        await self.sink.expect(self.sink.offset)
 
-    async def _accept(self, ingest: Ingest, body: BlobBody) -> bool:
+    async def _accept(self, body: BlobBody) -> bool:
         """Take note of what the upstream has just said: that it has the blob, and of what size.
 
         False when it contradicts what an earlier process left: then that is forgotten, and this body of no use.
         """
-        if body.total is not None and (ingest.total not in (None, body.total) or ingest.offset > body.total):
+        if body.total is not None and (self.sink.total not in (None, body.total) or self.sink.offset > body.total):
             if self.growth.has_begun:
                 raise Nonsense("the upstream changed the size of a blob while sending it")
-            await self._store.run(ingest.restart)
+            await self.sink.restart()
             return False
         if body.total is not None:
-            await self._store.run(ingest.expect, body.total)
+            await self.sink.expect(body.total)
         self._prove()
-        self.growth.begin(ingest.total, ingest.offset)
+        self.growth.begin(self.sink.total, self.sink.offset)
         return True
 
-    async def _copy(self, ingest: Ingest, body: BlobBody) -> None:
+    async def _copy(self, body: BlobBody) -> None:
         """Append the body to the ingest, but for what is there already: an upstream may send all of it again."""
-        behind = ingest.offset - body.offset
+        behind = self.sink.offset - body.offset
         piece = await body.read()
         while piece:
             fresh, behind = piece[behind:], max(behind - len(piece), 0)
-            if ingest.total is not None and ingest.offset + len(fresh) > ingest.total:
+            if self.sink.total is not None and self.sink.offset + len(fresh) > self.sink.total:
                 raise SizeMismatch("the upstream sent more bytes than the blob was said to have")
             if fresh:
-                await self._store.run(ingest.append, fresh)
-                self.growth.proceed(ingest.offset)
+                await self.sink.append(fresh)
+                self.growth.proceed(self.sink.offset)
             piece = await _piece(body)
 
     async def _ask(self) -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
@@ -37,7 +36,7 @@ class Reader:
         self.repository = fetch.target.repository  # that the upstream is asked for, perhaps not the reader's
         self._growth = fetch.growth
         self._open = True
-        self._growth.hold()
+        self._place = self._growth.hold()
 
     @property
     def size(self) -> int | None:
@@ -45,13 +44,14 @@ class Reader:
 
     @property
     def descriptor(self) -> int:
-        return self._growth.descriptor
+        return self._growth.descriptor_at(self._place.position)
 
     async def begun(self) -> None:
         """Wait until the size is known, as far as it ever will be before the end. Raises what the fetch ended with."""
         await self._growth.begun()
 
     async def ready(self, offset: int) -> int:
+        self._growth.move(self._place, offset)
         return await self._growth.ready(offset)
 
     async def whole(self) -> int:
@@ -67,7 +67,7 @@ class Reader:
     def close(self) -> None:
         if self._open:
             self._open = False
-            self._growth.release()
+            self._growth.release(self._place)
 
 
 class Fetches:
@@ -78,11 +78,13 @@ class Fetches:
         self._bounds = bounds
         self._fetches: dict[tuple[str, Digest], Fetch] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._turns: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(bounds.at_once))
+        # Both are there as long as somebody wants them: of digests, and of a pattern's upstreams, there is no end.
+        self._turns: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
         # There is one ingest for each digest, so upstreams that are asked for the same one have to take turns.
         self._ingests: WeakValueDictionary[Digest, asyncio.Lock] = WeakValueDictionary()
         self.began = 0
         self.joined = 0
+        self.passed_on = 0  # fetches that the disk would not keep
         self.on_end: Callable[[Fetch], None] | None = None
 
     def __len__(self) -> int:
@@ -100,7 +102,7 @@ class Fetches:
         """
         key = (target.name, digest)
         fetch = self._fetches.get(key)
-        if fetch is not None:
+        if fetch is not None and fetch.growth.from_the_beginning:
             self.joined += 1
             return Reader(fetch), True
         if len(self._fetches) >= self._bounds.under_way:
@@ -126,7 +128,9 @@ class Fetches:
                 if await self._has_its_turn(fetch, places):
                     await fetch.run()
         finally:
-            del self._fetches[key]  # F9; in the same breath as the end, so that nobody joins what has failed
+            if self._fetches.get(key) is fetch:
+                del self._fetches[key]  # F9; in the same breath as the end, so that nobody joins what has failed
+            self.passed_on += fetch.sink.overflowed
             if self.on_end is not None:
                 self.on_end(fetch)
 
@@ -136,11 +140,15 @@ class Fetches:
         What is taken is given back by `places`.
         """
         ingest = self._ingests.setdefault(fetch.digest, asyncio.Lock())
-        waits = ingest.locked() or self._turns[fetch.target.name].locked()
+        turns = self._turns.setdefault(fetch.target.name, asyncio.Semaphore(self._bounds.at_once))
+        waits = ingest.locked() or turns.locked()
         try:
             async with asyncio.timeout(self._bounds.wait):
-                await places.enter_async_context(ingest)
-                await places.enter_async_context(self._turns[fetch.target.name])
+                await ingest.acquire()
+                claim = places.enter_context(ExitStack())
+                claim.callback(ingest.release)
+                fetch.sink.on_overflow = claim.close  # F12: what passes by the disk is in nobody's way there
+                await places.enter_async_context(turns)
         except TimeoutError:
             message = "too many blobs are being fetched from that registry, or this one from another for too long"
             fetch.growth.fail(Refused(message, code=Code.BUSY, retry_after=5))

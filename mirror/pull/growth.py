@@ -4,7 +4,8 @@ F4  readers share the file and read by position;
 F5  progress is one number, and growing it wakes all readers: nothing is copied or queued for any of them;
 F6  the last byte is withheld until the digest is verified;
 F8  a failure reaches every reader as the same exception;
-F10 where the size is unknown it is the end that is withheld.
+F10 where the size is unknown it is the end that is withheld;
+F12 when the disk fails, the rest is in another file, of which only what the slowest reader still needs is there.
 """
 
 from __future__ import annotations
@@ -13,6 +14,17 @@ import asyncio
 import os
 
 from mirror.errors import MirrorError
+
+_LONGEST_REST = 600.0  # seconds; a client that takes nothing is let go long before
+
+
+class Place:
+    """Where one reader is: it has taken all before `position`, and may be taking what follows."""
+
+    __slots__ = ("position",)
+
+    def __init__(self) -> None:
+        self.position = 0
 
 
 class Growth:
@@ -28,9 +40,12 @@ class Growth:
         self.failure: MirrorError | None = None
         self._progress = 0
         self._over = False
-        self._holders = 0
+        self._places: set[Place] = set()
         self._begun = asyncio.Event()
         self._grown = asyncio.Event()
+        self._moved = asyncio.Event()
+        self._detour: tuple[int, int] | None = None  # from which byte on another descriptor has them
+        self._forgotten = 0  # bytes at the beginning that are not there any more
 
     # for readers
 
@@ -58,19 +73,42 @@ class Growth:
             if self.verified:
                 return offset
             await self._grown.wait()
+        if self._detour is not None and offset < self._detour[0]:
+            return min(end, self._detour[0])
         return end
+
+    def descriptor_at(self, position: int) -> int:
+        """Of the file that has the byte at `position`, and those that are ready after it."""
+        if self._detour is not None and position >= self._detour[0]:
+            return self._detour[1]
+        return self.descriptor
 
     @property
     def held(self) -> bool:
         """Whether anybody reads along."""
-        return self._holders > 0
+        return bool(self._places)
 
-    def hold(self) -> None:
-        """Keep the descriptor open until as many calls of `release`, beyond the end."""
-        self._holders += 1
+    @property
+    def from_the_beginning(self) -> bool:
+        """Whether somebody who comes now can have all of it."""
+        return self._forgotten == 0
 
-    def release(self) -> None:
-        self._holders -= 1
+    def hold(self) -> Place:
+        """A new reader's place. Keeps the descriptors open until it is released, beyond the end."""
+        place = Place()
+        self._places.add(place)
+        return place
+
+    def move(self, place: Place, position: int) -> None:
+        """This reader has taken all before `position`."""
+        place.position = position
+        if self._detour is not None:
+            self._moved.set()
+
+    def release(self, place: Place) -> None:
+        """This reader has gone."""
+        self._places.discard(place)
+        self._moved.set()
         self._close_if_unused()
 
     # for the writer
@@ -87,6 +125,30 @@ class Growth:
         self._progress = progress
         grown, self._grown = self._grown, asyncio.Event()
         grown.set()
+
+    def turn(self, descriptor: int, start: int) -> None:
+        """From `start` on the bytes are in another file (F12), which is closed with the first one."""
+        if self._detour is not None:
+            os.close(self._detour[1])
+        self._detour = (start, descriptor)
+
+    async def room(self, window: int) -> int:
+        """Wait until the slowest reader is less than `window` bytes behind; from where on bytes are still wanted.
+
+        What lies before is as good as gone from then on. Raises TimeoutError when no reader moves for longer than any
+        client is allowed to. Only after `turn`.
+        """
+        start = 0 if self._detour is None else self._detour[0]
+        while self._places:
+            slowest = min(place.position for place in self._places)
+            if self._progress - max(slowest, start) < window:
+                if slowest > start:
+                    self._forgotten = slowest
+                return slowest
+            self._moved.clear()
+            async with asyncio.timeout(_LONGEST_REST):
+                await self._moved.wait()
+        return self._progress
 
     def complete(self, size: int) -> None:
         """All bytes are there, and they are the right ones."""
@@ -114,6 +176,9 @@ class Growth:
             raise self.failure.with_traceback(None)
 
     def _close_if_unused(self) -> None:
-        if self._over and self._holders == 0 and self.descriptor >= 0:
-            os.close(self.descriptor)
-            self.descriptor = -1
+        if not self._over or self._places:
+            return
+        for descriptor in (self.descriptor, -1 if self._detour is None else self._detour[1]):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self.descriptor, self._detour = -1, None

@@ -21,6 +21,7 @@ from mirror.oci.digest import Digest
 from mirror.store.index import DatabaseError, Index
 from mirror.store.ingest import Stamp
 from mirror.store.layout import Layout
+from mirror.store.quarantine import Quarantine
 from mirror.store.writer import Writer
 
 _PIECE = 1024 * 1024
@@ -67,6 +68,7 @@ class Blobs:
     ) -> None:
         self._layout = layout
         self._files = layout.filesystem
+        self.quarantine = Quarantine(layout)
         self._index = index
         self._write_index = write_index
         self._threads = threads
@@ -182,22 +184,13 @@ class Blobs:
         """Take a file that is not what its name says out of the way, for somebody to look at where it can be kept."""
         self._forget(digest)
         try:
-            if not self._put_aside(digest):
+            if not self.quarantine.take(digest):
                 return
         except OSError as error:
             raise StoreFailed(f"a corrupt blob cannot be taken out of the way: {error.strerror}") from error
         _log.error("a cached blob is not what its name says; it is quarantined and will be fetched again: %s", digest)
         if self._on_corrupt is not None:
             self._on_corrupt(digest)
-
-    def _put_aside(self, digest: Digest) -> bool:
-        name, parent = self._layout.blob(digest)
-        aside = f"{digest.algorithm}-{digest.encoded}-{time.time_ns()}"
-        try:
-            self._files.move(name, parent, aside, self._layout.quarantine)
-        except OSError:
-            return self._files.remove(name, parent)  # it must not stay, or it would keep a good copy out
-        return True
 
     def _miss(self, digest: Digest) -> None:
         """Note a file that is not there though nobody has removed it here."""

@@ -77,19 +77,24 @@ def _text(value: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class TagRecord:
-    """Where a tag pointed when it was last asked for: `checked`, by the wall clock. `failed`: the last try in vain."""
+    """Where a tag pointed when it was last asked for: `checked`, by the wall clock. `failed`: the last try in vain.
+
+    `trouble`: a word for why that was in vain, which means nothing here.
+    """
 
     digest: str
     checked: float
     failed: float = 0.0
+    trouble: str = ""
 
     @classmethod
     def of(cls, fact: dict[str, Any]) -> Self | None:
         """The record that a fact holds, or None where it holds something else."""
         match fact:
             case {"digest": str(digest), "checked": int() | float() as checked, "failed": int() | float() as failed}:
+                trouble = fact.get("trouble")  # which is missing in what was written by the first versions
                 with contextlib.suppress(Malformed):
-                    return cls(str(Digest.parse(digest)), checked, failed)
+                    return cls(str(Digest.parse(digest)), checked, failed, trouble if isinstance(trouble, str) else "")
         return None
 
 

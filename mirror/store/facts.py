@@ -14,6 +14,7 @@ from cachetools import LRUCache
 
 from mirror.store.catalog import Catalog, Key, Note, TagRecord, member_note, noted_member
 from mirror.store.index import DatabaseError, Index, Member, TagRow
+from mirror.store.listing import Listing
 from mirror.store.writer import Writer
 
 _MEMBERS_KEPT = 65_536  # proofs kept in memory: about 20 MiB at the most
@@ -91,6 +92,38 @@ class Facts:
         """The tags that we know of a repository, in lexical order. Reads the database: for answers that are rare."""
         try:
             return self._index.tag_names(upstream, repository)
+        except DatabaseError:
+            return []
+
+    # lists
+
+    def listing(self, key: Key) -> Listing | None:
+        """A list as the upstream gave it when it was last asked. Reads the database: for its callers to remember."""
+        fact = self._catalog.get(key)
+        return None if fact is None else Listing.of(fact)
+
+    def put_listing(self, key: Key, listing: Listing, lifetime: float) -> None:
+        """Note a list; after `lifetime` seconds the catalog forgets it."""
+        self._note(Note(key, asdict(listing), lifetime))
+
+    def forget_listing(self, key: Key) -> None:
+        if self._catalog.get(key) is not None:
+            self._note(Note(key, None))
+
+    def upstreams(self) -> list[str]:
+        """The upstreams of which we have anything, in lexical order. Reads the database."""
+        try:
+            return self._index.upstreams()
+        except DatabaseError:
+            return []
+
+    def repositories(self, upstream: str, after: str, limit: int) -> list[tuple[str, bool]]:
+        """The first repositories after a name, in lexical order, each with whether a manifest of it is held.
+
+        Reads the database: some microseconds for each, so `limit` should be small.
+        """
+        try:
+            return self._index.repositories(upstream, after, limit)
         except DatabaseError:
             return []
 

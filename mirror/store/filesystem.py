@@ -52,6 +52,13 @@ class Filesystem:
     def read(self, descriptor: int, size: int, offset: int) -> bytes:
         return os.pread(descriptor, size, offset)
 
+    def read_afresh(self, descriptor: int, size: int, offset: int) -> bytes:
+        """Read what the medium has, not what memory has of it, as far as that can be had; and leave none in memory."""
+        os.posix_fadvise(descriptor, offset, size, os.POSIX_FADV_DONTNEED)
+        piece = self.read(descriptor, size, offset)
+        os.posix_fadvise(descriptor, offset, size, os.POSIX_FADV_DONTNEED)
+        return piece
+
     def write(self, descriptor: int, data: bytes | memoryview, offset: int) -> None:
         """Write all of it, however many calls that takes."""
         view = memoryview(data)
@@ -70,6 +77,10 @@ class Filesystem:
         """Sync everything on the file system that the directory is on, and nothing on any other."""
         if ctypes.CDLL(None, use_errno=True).syncfs(directory) != 0:
             raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+    def restrict(self, descriptor: int, mode: int) -> None:
+        """Let a file or directory be for its owner alone."""
+        os.fchmod(descriptor, mode)
 
     def publish(self, name: str, parent: int, final: str, final_parent: int) -> bool:
         """Give the file its final name unless that name is taken; whether it was free.
@@ -94,6 +105,30 @@ class Filesystem:
 
     def move(self, name: str, parent: int, target: str, target_parent: int) -> None:
         os.rename(name, target, src_dir_fd=parent, dst_dir_fd=target_parent)
+
+    def read_note(self, name: str, parent: int, largest: int) -> bytes | None:
+        """A small file, or as much of it as is asked for; None when there is none."""
+        try:
+            descriptor, _ = self.open_to_read(name, parent)
+        except FileNotFoundError:
+            return None
+        try:
+            return self.read(descriptor, largest, 0)
+        finally:
+            os.close(descriptor)
+
+    def write_note(self, name: str, parent: int, note: bytes) -> None:
+        """Write a small file anew, lastingly: whoever looks, and whatever happens, it is the old one or the new one."""
+        new = f"{name}.new"
+        self.remove(new, parent)  # whatever it is
+        descriptor, _ = self.open_to_write(new, parent)
+        try:
+            self.write(descriptor, note, 0)
+            self.sync(descriptor)
+        finally:
+            os.close(descriptor)
+        self.move(new, parent, name, parent)
+        self.sync(parent)
 
     def status(self, name: str, parent: int) -> os.stat_result:
         """The status of the name itself, links not followed."""
@@ -137,6 +172,11 @@ class Filesystem:
         """Bytes of the file system in all, and bytes that this process may still write."""
         status = os.fstatvfs(directory)
         return status.f_blocks * status.f_frsize, status.f_bavail * status.f_frsize
+
+    def inodes(self, directory: int) -> tuple[int, int]:
+        """Files that the file system can hold, and how many more we may make; (0, 0) where there is no end."""
+        status = os.fstatvfs(directory)
+        return status.f_files, status.f_favail
 
     def _regular(self, descriptor: int) -> tuple[int, os.stat_result]:
         try:

@@ -14,40 +14,10 @@ from typing import Final, Self
 
 from mirror.store.ingest import Stamp
 from mirror.store.row_values import is_digest, is_media_type
+from mirror.store.schema import REPOSITORIES, SCHEMA, UPSTREAMS
 
 DatabaseError = sqlite3.Error  # for whoever has to survive the loss of a database without knowing which kind it is
 _BROKEN = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-
-_SCHEMA = """
-PRAGMA journal_mode = WAL;
-PRAGMA synchronous = NORMAL;
-CREATE TABLE IF NOT EXISTS blobs (
-    digest TEXT PRIMARY KEY,
-    size INTEGER NOT NULL,
-    mtime_ns INTEGER,             -- NULL, with inode: not verified yet, or not since a crash
-    inode INTEGER,
-    last_use REAL NOT NULL,       -- wall clock, seconds
-    pinned INTEGER NOT NULL DEFAULT 0
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS blobs_by_use ON blobs (pinned, last_use);
-CREATE TABLE IF NOT EXISTS members (
-    upstream TEXT NOT NULL,
-    repository TEXT NOT NULL,
-    digest TEXT NOT NULL,
-    media_type TEXT,              -- NULL for what was asked for as a blob
-    content TEXT,                 -- NULL unless the bytes are stored under another digest (schema 1)
-    since REAL NOT NULL,          -- when the upstream said so; wall clock, seconds
-    PRIMARY KEY (upstream, repository, digest)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS tags (
-    upstream TEXT NOT NULL,
-    repository TEXT NOT NULL,
-    tag TEXT NOT NULL,
-    digest TEXT NOT NULL,
-    checked REAL NOT NULL,        -- when the upstream last said so; wall clock, seconds
-    PRIMARY KEY (upstream, repository, tag)
-) WITHOUT ROWID;
-"""
 
 
 def check(path: Path) -> None:
@@ -55,11 +25,20 @@ def check(path: Path) -> None:
 
     Raises DatabaseError; `is_broken` says whether the file is at fault.
     """
+    _check(path, "PRAGMA quick_check(1)")
+
+
+def check_thoroughly(path: Path) -> None:
+    """The same, and that what it has to find rows by agrees with the rows: several times as slow."""
+    _check(path, "PRAGMA integrity_check(1)")
+
+
+def _check(path: Path, question: str) -> None:
     if not path.exists():
         return
     connection = sqlite3.connect(path, timeout=2, isolation_level=None)
     try:
-        (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        (found,) = connection.execute(question).fetchone()
         connection.execute("BEGIN IMMEDIATE")  # diskcache would try for a minute where somebody else holds the file
         connection.execute("ROLLBACK")
     finally:
@@ -118,7 +97,7 @@ class Index:
             directory / self.FILE, timeout=2, isolation_level=None, check_same_thread=False
         )
         try:
-            self._connection.executescript(_SCHEMA)
+            self._connection.executescript(SCHEMA)
         except sqlite3.Error:
             self._connection.close()
             raise
@@ -226,6 +205,15 @@ class Index:
     def members(self) -> Iterator[Member]:
         query = "SELECT upstream, repository, digest, media_type, content, since FROM members"
         yield from (member for row in self._connection.execute(query) if (member := Member(*row)).is_sound)
+
+    def upstreams(self) -> list[str]:
+        """Every upstream that has repositories here, in lexical order."""
+        return [name for (name,) in self._connection.execute(UPSTREAMS)]
+
+    def repositories(self, upstream: str, after: str, limit: int) -> list[tuple[str, bool]]:
+        """The first repositories after a name, in lexical order, each with whether a manifest of it is held."""
+        rows = self._connection.execute(REPOSITORIES, {"upstream": upstream, "after": after, "limit": limit})
+        return [(name, bool(held)) for name, held in rows]
 
     def put_tags(self, tags: Iterable[TagRow]) -> None:
         self._connection.executemany(

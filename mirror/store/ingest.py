@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from mirror.errors import DigestMismatch, SizeMismatch, StoreBusy, StoreFailed
 from mirror.oci.digest import Digest
 from mirror.store.layout import Layout
+from mirror.store.spool import Spool
 
 _REHASH = 1024 * 1024  # bytes a read when an interrupted ingest is taken up again
 _READS = 16  # a turn, after which whoever waits may change their mind
@@ -119,6 +120,10 @@ class Ingest:
             raise SizeMismatch("the blob is not as long as it was said to be")
         if not self.digest.matches(self._hasher):
             raise DigestMismatch("the bytes received are not the ones that the digest names")
+
+    def spool(self) -> Spool:
+        """Where the rest can go if the disk does not take it. This ingest is then to be aborted. Raises StoreFailed."""
+        return Spool(self.digest, self._hasher.copy(), self.offset, self.total)
 
     def commit(self) -> Stamp | None:
         """Verify and publish: sync the file, name it without replacing, sync the directory (S1, S2).

@@ -3,6 +3,8 @@
 version                           the layout's number
 lock                              held by the one process that uses the directory
 running                           there while a process runs, with its durability; left behind by a crash
+frozen                            there while the operator has stopped all contact with upstreams
+scrub                             how far the background verification has come
 blobs/<algorithm>/<encoded>       whole, verified content (the OCI image layout's naming)
 ingest/<algorithm>-<encoded>/     a blob not yet whole: `data`, and `total` when its size is known
 catalog/  index/                  what we remember of it; both can be lost, a broken one is kept as `<name>.broken/`
@@ -38,6 +40,7 @@ class Layout:
             self._claim()
             blobs = self._directory("blobs", self._root)
             self.blobs = {name: self._directory(name, blobs) for name in ALGORITHMS}
+            filesystem.sync(blobs)  # else a power failure may take them with everything that is synced within
             self.ingest = self._directory("ingest", self._root)
             self.quarantine = self._directory("quarantine", self._root)
             self._directory("catalog", self._root)
@@ -50,6 +53,11 @@ class Layout:
             raise
         self.catalog = root / "catalog"
         self.index = root / "index"
+
+    @property
+    def directory(self) -> int:
+        """The cache directory, open until `close`."""
+        return self._root
 
     def blob(self, digest: Digest) -> tuple[str, int]:
         """The name of a blob, and the open directory that it is relative to."""

@@ -1,4 +1,4 @@
-"""Removes what nobody will come back for: old parts of blobs, and all but the newest of what is in quarantine."""
+"""Removes what nobody will come back for: old parts of blobs, and what is in the way of new ones."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from mirror.store.layout import Layout
 
 _KEPT = 7 * 86400.0  # seconds after which a part of a blob is given up
 _FRESH = 60.0  # seconds in which somebody may be about to lock what was just made
-_QUARANTINED = 16  # files
-_QUARANTINED_BYTES = 1 << 30
 _NO_DIRECTORY = {errno.ENOTDIR, errno.ELOOP}
 _NO_FILE = {errno.ENOENT, errno.ELOOP, errno.EINVAL, errno.ENXIO}
 _OVERTAKEN = {errno.ENOENT, errno.ENOTEMPTY}  # somebody has just removed it, or begun anew in it
@@ -32,21 +30,6 @@ def clear_ingests(layout: Layout, now: float) -> None:
         except OSError as error:
             if error.errno not in _OVERTAKEN:
                 _log.warning("a part of a blob cannot be removed: %s", error.strerror)
-
-
-def clear_quarantine(layout: Layout) -> None:
-    """Keep the newest of the files that were not what their names said; their names end with the time."""
-    files, kept = layout.filesystem, 0
-    names = sorted(files.names(layout.quarantine), key=lambda name: name.rpartition("-")[2], reverse=True)
-    for position, name in enumerate(names):
-        try:
-            kept += files.status(name, layout.quarantine).st_size
-            if position >= _QUARANTINED or (position and kept > _QUARANTINED_BYTES):
-                files.remove(name, layout.quarantine)
-        except IsADirectoryError:
-            _log.warning("there is a directory in the quarantine that is not ours to empty")
-        except OSError as error:
-            _log.warning("a quarantined file cannot be removed: %s", error.strerror)
 
 
 def _clear_ingest(layout: Layout, digest: Digest, now: float) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from itertools import islice
@@ -19,6 +20,9 @@ from mirror.oci.digest import Digest
 from mirror.store.catalog import Catalog, Key, Note, TagRecord, member_note, noted_member
 from mirror.store.index import DatabaseError, Index, TagRow, check, is_broken
 from mirror.store.layout import Layout
+from mirror.store.parts import give_up, parts
+
+SAFE, FAST = "safe", "fast"  # durabilities, as a run notes its own
 
 _BATCH = 1000  # rows a step, so that the writer gets its turn
 
@@ -50,6 +54,21 @@ def open_database(kind: type[D], directory: Path) -> D:
         raise StoreFailed(f"the {name} in {directory} cannot be made again: {error}") from error
 
 
+def take_over(layout: Layout, index: Index, booted: float) -> None:
+    """Act upon a last run that did not end tidily: doubt what it cannot have synced. Raises OSError, DatabaseError.
+
+    `booted`: when the system was started, by the wall clock. A part of a blob that is older has outlived a failure of
+    the power, perhaps with zeros in it, which would only be noticed when they have been sent.
+    """
+    durability = layout.unfinished()
+    if durability is None:
+        return
+    give_up(layout, (part for part in parts(layout) if part.mtime_ns < booted * 1e9), sys.maxsize)
+    if durability != SAFE:
+        _log.warning("the last run ended without closing the cache: each blob is verified before it is served")
+        index.distrust()
+
+
 def make_again(index: Index, catalog: Catalog) -> None:
     """Tell a database that was just made what the other one knows of the registry, all of it or nothing."""
     if not index.is_told:
@@ -78,7 +97,7 @@ def reconcile(layout: Layout, index: Index) -> Iterator[int]:
     while digests := index.digests(after, _BATCH):
         with index:
             for digest in digests:
-                if not _is_there(layout, digest):
+                if not is_there(layout, digest):
                     index.forget_blob(digest)
         after = digests[-1]
         yield len(digests)
@@ -94,7 +113,8 @@ def _blobs(layout: Layout) -> Iterator[tuple[str, int, float]]:
                 continue
 
 
-def _is_there(layout: Layout, digest: str) -> bool:
+def is_there(layout: Layout, digest: str) -> bool:
+    """Whether there is a file, of whatever kind, under the name that a row holds. Raises OSError."""
     try:
         return layout.filesystem.exists(*layout.blob(Digest.parse(digest)))
     except Malformed:

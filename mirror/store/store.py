@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import logging
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,16 +18,17 @@ from mirror.store.databases import LOSSES, Databases
 from mirror.store.eviction import Room
 from mirror.store.facts import Facts
 from mirror.store.filesystem import Filesystem
-from mirror.store.housekeeping import Housekeeping
+from mirror.store.freeze import FreezeNote
+from mirror.store.housekeeping import Housekeeping, tell_of_a_fault
 from mirror.store.ingest import Ingest, Stamp
 from mirror.store.layout import Layout
-from mirror.store.recovery import make_again
+from mirror.store.pause import Pause
+from mirror.store.recovery import FAST, SAFE, make_again, take_over
+from mirror.store.scrub import Scrub
 from mirror.tasks import end, outlast, spawn
 
 _THREADS = 8  # for what streams; the disk and the cores are busy with fewer
 _SLOW_THREADS = 8  # for what may take as long as a sync, or a whole file: no stream is to wait behind it
-_FULL = {errno.ENOSPC, errno.EDQUOT}
-_SAFE, _FAST = "safe", "fast"
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -40,12 +41,14 @@ class Store:
         """Open the databases. Raises StoreFailed."""
         self._layout = layout
         self._durable = durable
+        self.freeze_note = FreezeNote(layout)
         self._databases = databases = Databases(layout)
         self._threads = ThreadPoolExecutor(_THREADS, "store")
         self._slow_threads = ThreadPoolExecutor(_SLOW_THREADS, "store-slow")
         self.facts = Facts(databases.catalog, databases.index, databases.write_catalog, databases.write_index)
         self.blobs = Blobs(layout, databases.index, databases.write_index, self._slow_threads, on_corrupt)
         self._house = Housekeeping(layout, databases, self.blobs, room)
+        self._pause = Pause()
         self._keeping: asyncio.Task[None] | None = None
         self._begun = False
         self._closing = False
@@ -133,6 +136,14 @@ class Store:
             raise
         return ingest
 
+    async def expect(self, ingest: Ingest, total: int) -> None:
+        """Note the size of the whole, and make room for the rest before it comes.
+
+        Raises SizeMismatch, StoreFailed; also when `min_free` could not be kept whatever is evicted.
+        """
+        await self.run(ingest.expect, total)
+        await self._house.reserve(ingest)
+
     async def commit(self, ingest: Ingest) -> None:
         """Publish a whole blob and trust it. Raises as `Ingest.commit`; the ingest is over either way.
 
@@ -141,16 +152,16 @@ class Store:
         try:
             await self._publish(ingest.digest, ingest.commit)
         finally:
-            self._house.busy.discard(ingest.digest)
+            self._house.release(ingest.digest)
 
     async def leave(self, ingest: Ingest) -> None:
         """Let go of an ingest that is to be gone on with one day."""
-        self._house.busy.discard(ingest.digest)
+        self._house.release(ingest.digest)
         await self.run(ingest.leave)
 
     async def drop(self, ingest: Ingest) -> None:
         """Let go of an ingest that nothing can come of."""
-        self._house.busy.discard(ingest.digest)
+        self._house.release(ingest.digest)
         await outlast(self._in_thread(self._slow_threads, ingest.abort))
 
     async def put(self, digest: Digest, data: bytes) -> None:
@@ -175,6 +186,10 @@ class Store:
         """Run a blocking call in a thread of the store. When cancelled it waits for the call's end, then is."""
         return await outlast(self._in_thread(self._threads, call, *arguments))
 
+    def scrub(self) -> Scrub:
+        """What looks for corrupt blobs. Whoever runs it ends that before the store."""
+        return Scrub(self._layout, self._databases, self.blobs, lambda: self.size)
+
     async def evict(self) -> int:
         """Bring the cache within its bounds; bytes that went. What is being fetched stays, and what was used last."""
         return await self._house.evict()
@@ -188,13 +203,8 @@ class Store:
 
     def _in_thread(self, threads: ThreadPoolExecutor, call: Callable[..., T], *arguments: object) -> asyncio.Future[T]:
         running = asyncio.get_running_loop().run_in_executor(threads, call, *arguments)
-        running.add_done_callback(self._look_for_a_full_disk)
+        running.add_done_callback(self._pause.look_at)
         return running
-
-    def _look_for_a_full_disk(self, done: asyncio.Future[T]) -> None:
-        error = None if done.cancelled() else done.exception()
-        if isinstance(error, StoreFailed) and getattr(error.__cause__, "errno", None) in _FULL:
-            self._house.hurry()
 
     async def _publish(self, digest: Digest, call: Callable[[], Stamp | None]) -> None:
         publishing = self._in_thread(self._slow_threads, call)
@@ -207,18 +217,17 @@ class Store:
             self.blobs.trusted(digest, stamp)
 
     async def _begin(self) -> None:
-        if self._layout.unfinished() not in (None, _SAFE):
-            _log.warning("the last run ended without closing the cache: each blob is verified before it is served")
-            await self._databases.on_thread(lambda index, _: index.distrust())
-        self._layout.begin(_SAFE if self._durable else _FAST)
+        booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+        await self._databases.on_thread(lambda index, _: take_over(self._layout, index, booted))
+        self._layout.begin(SAFE if self._durable else FAST)
         self._begun = True
         try:
             await self._databases.on_thread(make_again)
             await self._house.measure()
         except LOSSES as error:
             _log.warning("what the databases knew could not be brought together: %s", error)
-        self._keeping = spawn(self._house.keep(self._house.rest), "store:housekeeping")
-        self._keeping.add_done_callback(_tell_of_a_fault)
+        self._keeping = spawn(self._house.keep(self._pause.rest), "store:housekeeping")
+        self._keeping.add_done_callback(tell_of_a_fault)
 
     async def _close(self) -> None:
         self._closed = True
@@ -238,8 +247,3 @@ class Store:
                     self._layout.end()
         finally:
             self._layout.close()
-
-
-def _tell_of_a_fault(keeping: asyncio.Task[None]) -> None:
-    if not keeping.cancelled() and (fault := keeping.exception()) is not None:
-        _log.error("housekeeping has ended: the cache will outgrow its bounds", exc_info=fault)

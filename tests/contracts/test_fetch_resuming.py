@@ -88,6 +88,36 @@ async def test_f7_it_goes_on_at_the_next_endpoint(tmp_path: Path) -> None:
         assert (first.bytes_sent, second.bytes_sent) == (300_000, len(DATA) - 300_000)
 
 
+@pytest.mark.parametrize("fault", [Fault(status=429), Fault(status=503), Fault(drop=True)], ids=["429", "503", "gone"])
+async def test_f7_an_endpoint_that_is_of_no_use_then_does_not_hold_it_up(tmp_path: Path, fault: Fault) -> None:
+    async with (
+        FakeRegistry() as first,
+        FakeRegistry() as second,
+        pulling(tmp_path, NO_PATIENCE, one=[first.url, second.url]) as pull,
+    ):
+        second.push_blob("a/b", DATA)
+        first.fail(Fault(cut_at=300_000), "GET", "/blobs/")
+        second.fail(Fault(cut_at=300_000), "GET", "/blobs/")
+        first.fail(fault, "GET", "/blobs/", times=None)
+        assert await fetched(pull, first) == DATA
+        assert ranges(second) == ["bytes=300000-", "bytes=600000-"]
+        assert set(ranges(first)[1:]) == {"bytes=600000-"}
+        assert first.bytes_sent + second.bytes_sent <= len(DATA) + 1000  # and an error's few bytes
+
+
+@pytest.mark.parametrize("status", [404, 403])
+async def test_f7_an_endpoint_that_lacks_it_does_not_end_what_another_one_began(tmp_path: Path, status: int) -> None:
+    async with (
+        FakeRegistry() as first,
+        FakeRegistry() as second,
+        pulling(tmp_path, one=[first.url, second.url]) as pull,
+    ):
+        second.fail(Fault(status=status), times=None)
+        first.fail(Fault(cut_at=300_000), "GET", "/blobs/")
+        assert await fetched(pull, first) == DATA
+        assert (ranges(first), ranges(second)) == ([None, "bytes=300000-"], ["bytes=300000-"])
+
+
 async def test_f7_where_ranges_are_ignored_what_is_there_is_skipped(tmp_path: Path) -> None:
     async with FakeRegistry() as registry, pulling(tmp_path, one=registry.url) as pull:
         registry.ranges = False

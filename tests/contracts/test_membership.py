@@ -12,7 +12,9 @@ import pytest
 import pytest_asyncio
 
 from mirror.tasks import spawn
+from mirror.upstream.surroundings import Surroundings
 from tests.support.checker import Got, got, until
+from tests.support.clock import Ahead
 from tests.support.content import Image
 from tests.support.faults import Fault, Gate
 from tests.support.mirror import MirrorUnderTest
@@ -30,6 +32,7 @@ class Setting:
     other: FakeRegistry
     mirror: MirrorUnderTest
     image: Image
+    clock: Ahead
 
     @property
     def paths(self) -> dict[str, str]:
@@ -63,10 +66,12 @@ async def setting(tmp_path: Path) -> AsyncIterator[Setting]:
             "docker.io": {"not_found_ttl": "0s"},
             "other.test": {"endpoints": other.url, "not_found_ttl": "0s"},
         }
-        async with MirrorUnderTest(tmp_path, registry.url, {"upstreams": upstreams}) as mirror:
+        clock = Ahead()
+        around = Surroundings(clock=clock)
+        async with MirrorUnderTest(tmp_path, registry.url, {"upstreams": upstreams}, around) as mirror:
             image = registry.push_image(OWNER, "latest", [LAYER])
             registry.push_image(FRIEND, "latest", [LAYER])
-            yield Setting(registry, other, mirror, image)
+            yield Setting(registry, other, mirror, image, clock)
 
 
 REQUESTS = [
@@ -114,6 +119,7 @@ async def test_trouble_never_stands_for_the_upstreams_word(
     for method in ("GET", "HEAD"):
         assert (await setting.ask(method, FRIEND, setting.paths[kind])).status == heard
     setting.registry.heal()
+    setting.clock.advance(60)  # for which a registry that says 429 is left alone
     assert (await setting.ask("GET", FRIEND, setting.paths[kind])).status == 200
 
 

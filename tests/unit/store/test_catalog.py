@@ -128,6 +128,9 @@ def test_no_two_keys_are_the_same_in_the_file(one: tuple[str, ...], other: tuple
 def test_a_tag_record_is_read_as_it_was_written() -> None:
     assert TagRecord.of(FACT) == TagRecord(DIGEST, 1.0)
     assert TagRecord.of({**FACT, "checked": 1}) == TagRecord(DIGEST, 1.0)
+    assert TagRecord.of({**FACT, "trouble": "deleted"}) == TagRecord(DIGEST, 1.0, trouble="deleted")
+    for nothing in ({}, {"trouble": None}, {"trouble": 3}):  # the first versions wrote none
+        assert TagRecord.of({**FACT, **nothing}) == TagRecord(DIGEST, 1.0)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from mirror.store.catalog import Key, Note, TagRecord
 from mirror.store.databases import Databases
 from mirror.store.facts import Facts
 from mirror.store.index import Member
+from mirror.store.listing import Listing
 from tests.support.caches import layout_at
 
 DIGEST = str(Digest.of(b"manifest"))
@@ -156,6 +157,39 @@ async def test_a_forged_tag_is_none(databases: Databases, facts: Facts) -> None:
     assert facts.tag(TAG) is None
 
 
+# lists
+
+
+async def test_a_list_is_known_at_once_and_outlives_the_memory(
+    databases: Databases, facts: Facts, clock: Clock
+) -> None:
+    key, listing = Key("referrers", "u", "r", DIGEST), Listing("x" * 100_000, 5.0, 6.0)
+    assert facts.listing(key) is None
+    facts.put_listing(key, listing, 60.0)
+    assert facts.listing(key) == listing
+    again = await _forgetting(databases, clock)
+    assert again.listing(key) == listing
+    again.forget_listing(key)
+    assert again.listing(key) is None
+    last = await _forgetting(databases, clock)
+    assert last.listing(key) is None
+
+
+async def test_a_forged_list_is_none(databases: Databases, facts: Facts) -> None:
+    key = Key("referrers", "u", "r", DIGEST)
+    await databases.on_thread(lambda _, catalog: catalog.write(Note(key, {"text": 5})))
+    assert facts.listing(key) is None
+
+
+async def test_the_repositories_are_those_of_which_we_have_something(databases: Databases, facts: Facts) -> None:
+    for upstream, repository in (("b", "r"), ("a", "s"), ("a", "r")):
+        facts.prove(Member(upstream, repository, DIGEST, "type"))
+    await databases.flush()
+    assert facts.upstreams() == ["a", "b"]
+    assert facts.repositories("a", "", 10) == [("r", False), ("s", False)]
+    assert facts.repositories("a", "r", 1) == [("s", False)]
+
+
 # absences
 
 
@@ -202,5 +236,7 @@ async def test_a_closed_index_is_a_lost_one(databases: Databases, facts: Facts) 
     databases.index.close()
     assert facts.member("u", "r", DIGEST) is None
     assert facts.tag_names("u", "r") == []
+    assert facts.upstreams() == []
+    assert facts.repositories("u", "", 10) == []
     facts.prove(Member("u", "r", DIGEST))
     assert facts.member("u", "r", DIGEST) == Member("u", "r", DIGEST)

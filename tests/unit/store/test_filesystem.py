@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from mirror.store.filesystem import Filesystem
+from tests.support.faulty_disk import Fault, FaultyDisk
 
 DISK = Filesystem()
 
@@ -160,3 +161,55 @@ def test_syncing_what_is_not_open_is_an_error() -> None:
     with pytest.raises(OSError, match="Bad file descriptor") as raised:
         DISK.sync_all(-1)
     assert raised.value.errno == errno.EBADF
+
+
+def test_what_is_read_afresh_is_what_was_synced(root: int) -> None:
+    descriptor, _ = DISK.open_to_write("file", root)
+    DISK.write(descriptor, b"helloworld", 0)
+    DISK.sync(descriptor)
+    assert DISK.read_afresh(descriptor, 5, 3) == b"lowor"
+    assert DISK.read_afresh(descriptor, 5, 10) == b""
+    os.close(descriptor)
+
+
+def test_a_note_is_replaced_as_a_whole(root: int, tmp_path: Path) -> None:
+    assert DISK.read_note("note", root, 100) is None
+    DISK.write_note("note", root, b"a long one")
+    (tmp_path / "note.new").symlink_to("/nowhere")  # left by whoever
+    DISK.write_note("note", root, b"short")
+    assert DISK.read_note("note", root, 100) == b"short"
+    assert DISK.read_note("note", root, 2) == b"sh"
+    assert os.listdir(tmp_path) == ["note"]
+
+
+def test_a_note_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> None:
+    for number in range(10):
+        directory = tmp_path / f"{number}"
+        directory.mkdir()
+        parent = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+        DISK.write_note("note", parent, b"old")
+        disk = FaultyDisk()
+        disk.arm(number, Fault(errno.EIO))
+        try:
+            disk.write_note("note", parent, b"new")
+        except OSError:
+            assert disk.fired
+            assert DISK.read_note("note", parent, 100) == (b"new" if number == 5 else b"old")
+        else:
+            break
+        finally:
+            os.close(parent)
+    assert number == 6  # remove, make, write, sync, move, sync
+
+
+def test_a_file_system_tells_how_many_files_it_can_hold(root: int) -> None:
+    total, free = DISK.inodes(root)
+    assert 0 <= free <= total
+
+
+def test_what_is_restricted_is_for_its_owner_alone(root: int, tmp_path: Path) -> None:
+    (tmp_path / "file").touch(0o644)
+    descriptor, _ = DISK.open_to_read("file", root)
+    DISK.restrict(descriptor, 0o600)
+    os.close(descriptor)
+    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o600

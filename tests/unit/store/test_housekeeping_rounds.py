@@ -79,24 +79,26 @@ async def test_leftovers_are_cleared_away_in_the_first_round_and_every_ten_minut
         await end(task)
 
 
+async def test_a_quarantine_that_grows_is_cleared_in_the_next_round(tmp_path: Path) -> None:
+    async with house_at(tmp_path) as house:
+        rounds = Rounds()
+        task = spawn(house.keeping.keep(rounds.pause), "housekeeping")
+        await rounds.next()
+        for digest in house.put(*range(20)):
+            house.blobs.quarantine.take(digest)
+        assert len(list((tmp_path / "quarantine").iterdir())) == 20
+        rounds.go_on()
+        await rounds.next()
+        assert len(list((tmp_path / "quarantine").iterdir())) == 16
+        await end(task)
+
+
 async def test_clearing_removes_what_has_run_out(tmp_path: Path) -> None:
     async with house_at(tmp_path) as house:
         note = Note(Key("absent", "u", "r", "t"), {"since": 0, "until": 1}, -1.0)
         house.databases.write_catalog.submit(lambda catalog: catalog.write(note))
         await house.keeping.clear()
         assert await house.databases.on_thread(lambda _, catalog: list(catalog._cache.iterkeys())) == []
-
-
-async def test_a_rest_ends_when_somebody_is_in_a_hurry_and_the_next_one_does_not(tmp_path: Path) -> None:
-    async with house_at(tmp_path) as house:
-        await house.keeping.rest(0.0)
-        house.keeping.hurry()  # in the middle of a round
-        await asyncio.wait_for(house.keeping.rest(600), 10)
-        resting = spawn(house.keeping.rest(600), "rest")
-        await asyncio.sleep(0)
-        assert not resting.done()
-        house.keeping.hurry()
-        await asyncio.wait_for(resting, 10)
 
 
 class Immeasurable(Filesystem):

@@ -13,7 +13,7 @@ import pytest
 from mirror.store.filesystem import Filesystem
 from mirror.store.ingest import Ingest
 from mirror.store.layout import Layout
-from mirror.store.leftovers import clear_ingests, clear_quarantine
+from mirror.store.leftovers import clear_ingests
 from tests.support.caches import blob, data_of_the_ingest, descriptors, layout_at, path_of, under_way
 from tests.support.faulty_disk import Fault, FaultyDisk
 
@@ -172,42 +172,3 @@ def test_one_that_cannot_be_removed_does_not_keep_the_others(tmp_path: Path, cap
         assert [record.getMessage() for record in caplog.records] == [
             "a part of a blob cannot be removed: Input/output error"
         ]
-
-
-# quarantine
-
-
-def _quarantined(root: Path, count: int, size: int = 1) -> list[str]:
-    """Files in quarantine, the newest last."""
-    names = [f"sha256-{blob(-number)[0].encoded}-{number:05}" for number in range(count)]
-    for name in names:
-        with (root / "quarantine" / name).open("wb") as file:
-            file.truncate(size)
-    return names
-
-
-def _kept(root: Path) -> list[str]:
-    return sorted((path.name for path in (root / "quarantine").iterdir()), key=lambda name: name[-5:])
-
-
-def test_the_newest_sixteen_are_kept(layout: Layout, tmp_path: Path) -> None:
-    names = _quarantined(tmp_path, 20)
-    clear_quarantine(layout)
-    assert _kept(tmp_path) == names[4:]
-
-
-@pytest.mark.parametrize(("size", "kept"), [(1 << 28, 4), (1 << 31, 1)])
-def test_large_ones_are_kept_up_to_a_gibibyte_and_the_newest_always(
-    layout: Layout, tmp_path: Path, size: int, kept: int
-) -> None:
-    names = _quarantined(tmp_path, 6, size)
-    clear_quarantine(layout)
-    assert _kept(tmp_path) == names[-kept:]
-
-
-def test_a_directory_in_quarantine_does_not_keep_the_others(layout: Layout, tmp_path: Path) -> None:
-    names = _quarantined(tmp_path, 18)
-    (tmp_path / "quarantine" / names[0]).unlink()
-    (tmp_path / "quarantine" / names[0]).mkdir()
-    clear_quarantine(layout)
-    assert _kept(tmp_path) == [names[0], *names[2:]]

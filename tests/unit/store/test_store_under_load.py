@@ -159,7 +159,7 @@ async def test_a_full_disk_is_emptied_at_once(tmp_path: Path, number: int, call:
 
         async def rest(_: float) -> None:
             resting.set()
-            await store._house.rest(600)
+            await store._pause.rest(600)
 
         await without_rounds(store)
         await store.put(DIGEST, DATA)
@@ -189,7 +189,7 @@ async def test_another_failure_of_the_disk_hurries_nobody(tmp_path: Path) -> Non
         disk.arm(0, Fault(errno.EIO))
         with pytest.raises(StoreFailed):
             await store.put(DIGEST, DATA)
-        resting = spawn(store._house.rest(600), "rest")
+        resting = spawn(store._pause.rest(600), "rest")
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         assert not resting.done()
