@@ -31,6 +31,16 @@ class CatalogEndpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class SearchPing:
+    """`/v1/_ping`, by which Docker finds out whether a host can be searched"""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchEndpoint:
+    """`/v1/search`, of the API before this one, which Docker and Podman still search by"""
+
+
+@dataclass(frozen=True, slots=True)
 class RepositoryEndpoint:
     """What is below a repository. `host` is the first component of its name in the path, if Docker's rule says so."""
 
@@ -69,7 +79,8 @@ class ReferrersEndpoint(RepositoryEndpoint):
     digest: Digest
 
 
-Endpoint: TypeAlias = Ping | CatalogEndpoint | ManifestEndpoint | BlobEndpoint | TagsEndpoint | ReferrersEndpoint
+Nameless: TypeAlias = Ping | CatalogEndpoint | SearchPing | SearchEndpoint
+Endpoint: TypeAlias = Nameless | ManifestEndpoint | BlobEndpoint | TagsEndpoint | ReferrersEndpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +91,19 @@ class Query:
     n: int | None = None
     last: str | None = None
     artifact_type: str | None = None
+    term: str | None = None  # `q`
+    page: int | None = None
 
 
-_WITHOUT_NAME: dict[str, Endpoint] = {"/v2": Ping(), "/v2/": Ping(), "/v2/_catalog": CatalogEndpoint()}
+_WITHOUT_NAME: dict[str, Nameless] = {
+    "/v2": Ping(),
+    "/v2/": Ping(),
+    "/v2/_catalog": CatalogEndpoint(),
+    "/v1/_ping": SearchPing(),
+    "/v1/search": SearchEndpoint(),
+}
 _NO_QUERY = Query()
-_KEYS = {"ns": "ns", "n": "n", "last": "last", "artifactType": "artifact_type"}
+_KEYS = frozenset({"ns", "n", "last", "artifactType", "q", "page"})
 
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _host = re.compile(
@@ -117,7 +136,7 @@ def parse_query(raw_query: str) -> Query:
     """The parameters in a raw query (without `?`); others are ignored.
 
     Malformed (BAD_REQUEST) when one stands there twice, is not visible ASCII or too long, or its encoding is broken;
-    PAGINATION_NUMBER_INVALID when `n` is not a number.
+    PAGINATION_NUMBER_INVALID when `n` or `page` is not a number.
     """
     if not raw_query:
         return _NO_QUERY
@@ -130,12 +149,15 @@ def parse_query(raw_query: str) -> Query:
         if key in _KEYS:
             if key in values:
                 raise Malformed("a query with a parameter given twice")
-            values[key] = _decoded(value)
+            # A plus is none in a form, as which Docker and Podman send what is searched for.
+            values[key] = _decoded(value.replace("+", "%20") if key == "q" else value)
     return Query(
         ns=values.get("ns") or None,
         n=_count(values["n"]) if "n" in values else None,
         last=values.get("last") or None,
         artifact_type=values.get("artifactType") or None,
+        term=values.get("q") or None,
+        page=_count(values["page"]) if "page" in values else None,
     )
 
 
@@ -202,5 +224,5 @@ def _decoded(value: str) -> str:
 def _count(value: str) -> int:
     """At most 19 digits' worth: nobody has so many tags, and the caller clamps further."""
     if _number(value) is None:
-        raise Malformed("n is not a number", code=Code.PAGINATION_NUMBER_INVALID)
+        raise Malformed("n or page is not a number", code=Code.PAGINATION_NUMBER_INVALID)
     return min(int(value), 10**19)

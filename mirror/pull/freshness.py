@@ -9,8 +9,13 @@ from dataclasses import dataclass
 from enum import Enum
 from fnmatch import fnmatchcase
 
+from mirror.config.quantities import Share
+
 _SKEW = 60.0  # seconds that a record may lie in the future, before it counts as made by a wrong clock
 _CENTURY = 100 * 365 * 86400.0
+_AGAIN = 1.0  # seconds between two checks of a tag, however often clients want it checked
+_TENTH = Share(percent=10.0)
+_SHORTEST = 1.0  # seconds that freshness is stretched from, where the operator has set less
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +26,9 @@ class Policy:
     stale_for: float
     not_found_ttl: float
     immutable_tags: tuple[str, ...] = ()
+    serves_deleted: bool = False  # whether a tag that the upstream no longer has is answered while it may be stale
+    honours_no_cache: bool = False  # whether a client may make a tag due
+    reserve: Share = _TENTH  # of a pull limit: pulls that are kept for what is not cached
 
     @property
     def horizon(self) -> float:
@@ -34,36 +42,70 @@ class Policy:
     def immutable(self, tag: str) -> bool:
         return any(fnmatchcase(tag, pattern) for pattern in self.immutable_tags)
 
+    def stretched(self, pressure: float) -> float:
+        """Seconds after its last check for which no pull is spent on a tag: `tag_ttl` at 0, the horizon at 1.
+
+        It grows by the same factor with every step, so that half the pressure means hours rather than half a month.
+        """
+        if pressure <= 0:
+            return self.tag_ttl
+        shortest = max(self.tag_ttl, _SHORTEST)
+        return self.horizon if self.horizon <= shortest else shortest * (self.horizon / shortest) ** min(pressure, 1.0)
+
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """When a tag was last checked, and when that was last tried in vain (0: not since); wall clock, seconds."""
+    """When a tag was last checked, and when that was last tried in vain (0: not since); wall clock, seconds.
+
+    `deleted`: that try was answered, by saying that there is no such tag any more.
+    """
 
     checked: float
     failed: float = 0.0
+    deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What else has a say: how scarce pulls are (0 to 1, by `frugality`), and that a client wants no old answer."""
+
+    pressure: float = 0.0
+    no_cache: bool = False
 
 
 class Verdict(Enum):
     FRESH = "answer without asking"
     WAIT = "the last check failed just now: answer the old one, without asking again"
+    SPARE = "ask what costs no pull; if it has moved, or that fails, answer the old one"
     DUE = "ask; if that fails, answer the old one"
     OVERDUE = "ask; if that fails, refuse"
     UNKNOWN = "nothing is known: ask"
 
 
-def judge(known: Known | None, policy: Policy, tag: str, now: float) -> Verdict:
+_PLAIN = Asking()
+
+
+def judge(known: Known | None, policy: Policy, tag: str, now: float, asking: Asking = _PLAIN) -> Verdict:
     """What a request for `tag` at `now` means. A clock that was set back makes a tag due, never fresh for ever."""
     if known is None:
         return Verdict.UNKNOWN
     if policy.immutable(tag):
         return Verdict.FRESH
-    if _within(known.checked, policy.tag_ttl, now):
+    longest = _AGAIN if asking.no_cache and policy.honours_no_cache else _CENTURY
+    if _within(known.checked, min(policy.tag_ttl, longest), now):
         return Verdict.FRESH
     if now - known.checked >= policy.horizon:
         return Verdict.OVERDUE
-    if _within(known.failed, policy.tag_ttl, now):
+    if _within(known.failed, min(_silence(known, policy), longest), now):
         return Verdict.WAIT
+    if asking.pressure > 0 and _within(known.checked, policy.stretched(asking.pressure), now):
+        return Verdict.SPARE
     return Verdict.DUE
+
+
+def _silence(known: Known, policy: Policy) -> float:
+    """Seconds for which a check that failed is not tried again."""
+    return max(policy.tag_ttl, policy.not_found_ttl) if known.deleted else policy.tag_ttl
 
 
 def _within(moment: float, span: float, now: float) -> bool:

@@ -10,8 +10,10 @@ from mirror.flights import Flights
 from mirror.oci.digest import Digest
 from mirror.outcome import Outcome
 from mirror.pull.content import Answer, FoundManifest, Manifest
+from mirror.pull.inquiry import TagQuestion
 from mirror.pull.shelf import Shelf
-from mirror.pull.tags import TagQuestion, Tags
+from mirror.pull.spending import Ledger, Spender
+from mirror.pull.tags import Tags
 from mirror.pull.upstreams import Target
 from mirror.store.catalog import Key
 from mirror.store.facts import Facts
@@ -19,21 +21,27 @@ from mirror.store.facts import Facts
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a client asks of a repository: a tag, or a digest; with a body (GET) or without (HEAD)."""
+    """What a client asks of a repository: a tag, or a digest; with a body (GET) or without (HEAD).
+
+    `no_cache`: it wants no old answer. `client`: its address, for the ledger.
+    """
 
     target: Target
     reference: str | Digest
     accept: Sequence[str] = ()
     body: bool = True
+    no_cache: bool = False
+    client: str = ""
 
 
 class Manifests:
     """The manifests of all upstreams."""
 
-    def __init__(self, shelf: Shelf, tags: Tags, facts: Facts) -> None:
+    def __init__(self, shelf: Shelf, tags: Tags, facts: Facts, ledger: Ledger) -> None:
         self._shelf = shelf
         self._tags = tags
         self._facts = facts
+        self._ledger = ledger
         self._flights: Flights[tuple[str, str, Digest, bool], FoundManifest] = Flights("manifest")
 
     def recall(self, question: Question) -> FoundManifest | None:
@@ -64,30 +72,41 @@ class Manifests:
         try:
             return await self._flights.join(
                 (target.name, target.repository, digest, question.body),
-                lambda: self._ask(target, digest, question.body),
+                lambda: self._ask(question, digest),
             )
         except Absent:
             self._facts.put_absent(key, target.upstream.policy.not_found_ttl)
             raise
 
-    async def _ask(self, target: Target, digest: Digest, body: bool) -> FoundManifest:
-        if not body or await self._shelf.holds(digest):
-            found = await self._ask_head(target, digest, body)
+    async def _ask(self, question: Question, digest: Digest) -> FoundManifest:
+        target = question.target
+        if not question.body or await self._shelf.holds(digest):
+            found = await self._ask_head(question, digest)
             if found is not None:
                 return found
         got = await target.upstream.registry.manifest(target.repository, str(digest))
+        self._spent(question)
         return self._stored(target, await self._shelf.put(target, got, digest), Outcome.MISS)
 
-    async def _ask_head(self, target: Target, digest: Digest, body: bool) -> FoundManifest | None:
+    async def _ask_head(self, question: Question, digest: Digest) -> FoundManifest | None:
         """The answer as far as a HEAD can give it; None when a body is needed."""
+        target = question.target
         head = await target.upstream.registry.head_manifest(target.repository, str(digest))
+        if head.by_get:
+            self._spent(question)
+        if head.sent is not None:
+            return self._stored(target, await self._shelf.put(target, head.sent, digest), Outcome.MISS)
         if head.digest not in (None, digest):
             return None
         manifest = await self._shelf.adopt(target, digest, head.media_type)
         if manifest is not None:
             return self._stored(target, manifest, Outcome.REVALIDATED)
-        told = None if body else Manifest.told(digest, head)
+        told = None if question.body else Manifest.told(digest, head)
         return None if told is None else FoundManifest(told, Answer(Outcome.MISS))
+
+    def _spent(self, question: Question) -> None:
+        target = question.target
+        self._ledger.note(Spender(target.name, target.repository, question.client))
 
     def _stored(self, target: Target, manifest: Manifest, outcome: Outcome) -> FoundManifest:
         self._tags.stored(target, manifest.digest)
@@ -95,4 +114,4 @@ class Manifests:
 
 
 def _of_tag(question: Question, tag: str) -> TagQuestion:
-    return TagQuestion(question.target, tag, question.accept, question.body)
+    return TagQuestion(question.target, tag, question.accept, question.body, question.no_cache, question.client)

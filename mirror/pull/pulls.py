@@ -10,7 +10,11 @@ from mirror.pull.blobs import Blobs
 from mirror.pull.fetches import Bounds, Fetches
 from mirror.pull.manifests import Manifests
 from mirror.pull.memory import Memory
+from mirror.pull.referrers import Referrers
+from mirror.pull.repositories import Repositories
+from mirror.pull.searches import Searches
 from mirror.pull.shelf import Shelf
+from mirror.pull.spending import Ledger
 from mirror.pull.tag_lists import TagLists
 from mirror.pull.tags import Tags
 from mirror.pull.upstreams import Upstreams
@@ -38,12 +42,19 @@ class Pulls:
         shelf = Shelf(store, memory, sizes.manifest)
         self.upstreams = upstreams
         self.fetches = Fetches(store, bounds)
-        self.manifests = Manifests(shelf, Tags(shelf, store.facts, now), store.facts)
+        self.ledger = Ledger()
+        tags = Tags(shelf, store.facts, self.ledger, now)
+        self.manifests = Manifests(shelf, tags, store.facts, self.ledger)
         self.blobs = Blobs(store, self.fetches, memory)
-        self.tag_lists = TagLists(store.facts)
+        self.tag_lists = TagLists(store.facts, now)
+        self.referrers = Referrers(self.manifests, store.facts, now)
+        self.repositories = Repositories(upstreams, store.facts)
+        self.searches = Searches(upstreams, self.repositories)
 
     async def aclose(self) -> None:
         """End every call and every fetch under way; what fetches have got stays, and is gone on with."""
+        await self.searches.aclose()
+        await self.referrers.aclose()
         await self.manifests.aclose()
         await self.tag_lists.aclose()
         await self.blobs.aclose()

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from cachetools import TTLCache
 
 from mirror.errors import Absent, Denied, UpstreamError
 from mirror.flights import Flights
 from mirror.outcome import Outcome
 from mirror.pull.content import Answer
+from mirror.pull.tag_names import TagNames
 from mirror.pull.upstreams import Target
 from mirror.store.facts import Facts
 from mirror.upstream.answers import TagsPage
 
 LARGEST_PAGE = 10_000  # names; a client's number is clamped to it, never allocated from
+_WALK = 10.0  # seconds for which a further page is as good as new: clients that walk together are seldom in step
+_KEPT = 100_000  # names on such pages
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,34 +32,53 @@ class TagList:
     answer: Answer
 
 
-class TagLists:
-    """The tag lists of all upstreams."""
+_Asked: TypeAlias = tuple[str, str, int | None, str | None]  # upstream, repository, n, last
 
-    def __init__(self, facts: Facts) -> None:
-        self._facts = facts
-        self._flights: Flights[tuple[str, str, int | None, str | None], TagList] = Flights("tags")
+
+class TagLists:
+    """The tag lists of all upstreams. `now` is the wall clock, `clock` a monotonic one, both in seconds."""
+
+    def __init__(
+        self, facts: Facts, now: Callable[[], float] = time.time, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._now = now
+        self._names = TagNames(facts, now)
+        self._flights: Flights[_Asked, TagList] = Flights("tags")
+        self._pages: TTLCache[_Asked, TagList] = TTLCache(_KEPT, _WALK, clock, lambda page: len(page.names) + 1)
 
     async def find(self, target: Target, n: int | None, last: str | None) -> TagList:
-        """The page of at most `n` tags after `last`. Raises UpstreamError when nobody knows any. May be cancelled."""
+        """The page of at most `n` tags after `last`. Raises UpstreamError when nobody knows any. May be cancelled.
+
+        The first page is asked for each time: whoever begins anew sees what is new.
+        """
         limit = None if n is None else min(n, LARGEST_PAGE)
         key = (target.name, target.repository, limit, last)
-        return await self._flights.join(key, lambda: self._ask(target, limit, last))
+        page = None if last is None else self._pages.get(key)
+        return page or await self._flights.join(key, lambda: self._ask(target, key))
 
     async def aclose(self) -> None:
         await self._flights.aclose()
 
-    async def _ask(self, target: Target, n: int | None, last: str | None) -> TagList:
+    async def _ask(self, target: Target, asked: _Asked) -> TagList:
+        *_, n, last = asked
         try:
             page = await target.upstream.registry.tags(target.repository, n, last)
-        except (Absent, Denied):
+        except Absent:
+            self._names.forget(target)
             raise
+        except Denied:
+            raise  # who may not read it now does not get what somebody could read once
         except UpstreamError:
-            known = self._facts.tag_names(target.name, target.repository)
-            if not known:
+            known = self._names.known(target)
+            if not known.names:
                 raise
-            warning = f"{target.name} cannot be asked; these are the tags that this mirror knows"
-            return _page(known, n, last, Answer(Outcome.STALE, None, warning))
-        return _asked_for(page, n, last)
+            warning = f"{target.name} cannot be asked; these are the tags that this mirror knows, there may be others"
+            return _page(known.names, n, last, Answer(Outcome.STALE, known.checked, warning))
+        self._names.hear(target, last, page)
+        found = _asked_for(page, n, last)
+        if last is not None:
+            self._pages[asked] = replace(found, answer=Answer(Outcome.HIT, self._now()))
+        return found
 
 
 def _asked_for(page: TagsPage, n: int | None, last: str | None) -> TagList:

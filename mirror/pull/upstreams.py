@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
 
 from mirror.errors import Code, Refused
 from mirror.oci.reference import parse_repository
 from mirror.pull.freshness import Policy
 from mirror.upstream.registry import Registry
+from mirror.upstream.search import Search
+
+if TYPE_CHECKING:
+    from mirror.pull.wildcards import Wildcards
 
 HUB = "docker.io"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Upstream:
     """A registry that we mirror, with what the operator allows of it."""
 
@@ -23,6 +29,7 @@ class Upstream:
     policy: Policy
     allow: tuple[str, ...] = ("*",)
     deny: tuple[str, ...] = ()
+    search: Search | None = None
 
     def admits(self, repository: str) -> bool:
         return any(fnmatchcase(repository, pattern) for pattern in self.allow) and not any(
@@ -52,8 +59,17 @@ class Asked:
     repository: str
 
 
+class Rule(Enum):
+    """Which part of a request decides about its upstream: the first of these that is there."""
+
+    NAMESPACE = "ns"
+    HOST = "host"
+    PATH = "path"
+    DEFAULT = "default"
+
+
 class Upstreams:
-    """The upstreams by all their names. `hosts`: names of ours that mean one of them."""
+    """The upstreams by their names. `hosts`: names of ours that mean one of them; `wildcards`: those of patterns."""
 
     def __init__(
         self,
@@ -61,46 +77,70 @@ class Upstreams:
         aliases: Mapping[str, str],
         hosts: Mapping[str, str],
         default: str,
+        wildcards: Wildcards | None = None,
     ) -> None:
         by_name = {upstream.name: upstream for upstream in upstreams}
         self._by_name = by_name | {alias: by_name[name] for alias, name in aliases.items() if name in by_name}
         self._by_host = {host: by_name[name] for host, name in hosts.items()}
         self._default = by_name[default]
+        self._wildcards = wildcards
 
     def __iter__(self) -> Iterator[Upstream]:
+        """Every upstream that is configured by its name, and those of patterns that somebody has asked for."""
         seen = {id(upstream): upstream for upstream in self._by_name.values()}
-        return iter(seen.values())
+        yield from seen.values()
+        if self._wildcards is not None:
+            yield from self._wildcards
+
+    def label(self, name: str) -> str:
+        """What figures call the upstream of this name: one of a pattern goes by the pattern, of which there are few."""
+        if name in self._by_name or self._wildcards is None:
+            return name
+        return self._wildcards.pattern(name) or name
 
     def target(self, asked: Asked) -> Target:
         """The first rule that applies decides: `ns`, the host, the first path component, the default.
 
-        Raises Refused: NAME_UNKNOWN for a registry that is not configured, DENIED for a repository not admitted; and
-        Malformed for a name that is none once its upstream is known.
+        Raises Refused: NAME_UNKNOWN for a registry that is not configured, DENIED for a repository not admitted, and
+        BUSY for more registries of patterns at a time than there may be; and Malformed for a name that is none once
+        its upstream is known.
         """
-        upstream = self._named(asked)
-        if upstream is not None:
-            repository = asked.repository if asked.registry is None else f"{asked.registry}/{asked.repository}"
-            repository = parse_repository(repository)
-        else:
-            upstream = self._default if asked.registry is None else self._known(asked.registry)
-            repository = asked.repository
+        target, _ = self.route(asked)
+        if not target.upstream.admits(target.repository):
+            raise Refused("this mirror does not serve that repository", code=Code.DENIED)
+        return target
+
+    def route(self, asked: Asked) -> tuple[Target, Rule]:
+        """The same with the rule that decided, and whether or not the repository is admitted."""
+        upstream, rule = self._deciding(asked)
+        repository = asked.repository
+        if rule in (Rule.NAMESPACE, Rule.HOST):
+            repository = parse_repository(repository if asked.registry is None else f"{asked.registry}/{repository}")
         if upstream.name == HUB and "/" not in repository:
             repository = f"library/{repository}"
-        if not upstream.admits(repository):
-            raise Refused("this mirror does not serve that repository", code=Code.DENIED)
-        return Target(upstream, repository)
+        return Target(upstream, repository), rule
 
-    def _named(self, asked: Asked) -> Upstream | None:
-        """The upstream that the request names beside the path, if it does."""
-        if asked.ns is not None:
-            return self._known(asked.ns)
-        if asked.host is not None and self._by_host:
-            host = asked.host.lower()
-            return self._by_host.get(host) or self._by_host.get(host.rpartition(":")[0])
-        return None
+    def scope(self, ns: str | None, host: str | None) -> tuple[Upstream, Rule]:
+        """The upstream of a request that is about no repository, with the rule that decided. Raises as `named`."""
+        return self._deciding(Asked(ns, host, None, ""))
 
-    def _known(self, name: str) -> Upstream:
+    def named(self, name: str) -> Upstream:
+        """The upstream that goes by this name, in whatever case. Raises Refused: NAME_UNKNOWN, or BUSY."""
         upstream = self._by_name.get(name.lower())
+        if upstream is None and self._wildcards is not None:
+            upstream = self._wildcards.find(name.lower())
         if upstream is None:
             raise Refused("this mirror does not serve that registry", code=Code.NAME_UNKNOWN)
         return upstream
+
+    def _deciding(self, asked: Asked) -> tuple[Upstream, Rule]:
+        if asked.ns is not None:
+            return self.named(asked.ns), Rule.NAMESPACE
+        if asked.host is not None and self._by_host:
+            host = asked.host.lower()
+            upstream = self._by_host.get(host) or self._by_host.get(host.rpartition(":")[0])
+            if upstream is not None:
+                return upstream, Rule.HOST
+        if asked.registry is not None:
+            return self.named(asked.registry), Rule.PATH
+        return self._default, Rule.DEFAULT

@@ -12,7 +12,7 @@ import pytest
 from mirror.admin.app import admin_app
 from mirror.config.addresses import ListenAddress
 from mirror.metrics import Metrics
-from mirror.server.listening import listen_admin
+from mirror.server.operating import listen_admin
 from tests.support.figures import figure, figures
 from tests.support.mirror import MirrorUnderTest
 from tests.support.raw_client import Answer, RawClient

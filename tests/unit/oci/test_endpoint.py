@@ -13,6 +13,8 @@ from mirror.oci.endpoint import (
     ManifestEndpoint,
     Ping,
     ReferrersEndpoint,
+    SearchEndpoint,
+    SearchPing,
     TagsEndpoint,
     parse,
 )
@@ -25,6 +27,8 @@ ENDPOINTS: list[tuple[str, Endpoint]] = [
     ("/v2", Ping()),
     ("/v2/", Ping()),
     ("/v2/_catalog", CatalogEndpoint()),
+    ("/v1/_ping", SearchPing()),
+    ("/v1/search", SearchEndpoint()),
     ("/v2/alpine/manifests/latest", ManifestEndpoint("alpine", "latest")),
     ("/v2/library/alpine/manifests/3.20_x-Y", ManifestEndpoint("library/alpine", "3.20_x-Y")),
     (f"/v2/a/b/c/manifests/{DIGEST}", ManifestEndpoint("a/b/c", DIGEST)),

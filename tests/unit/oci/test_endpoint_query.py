@@ -1,4 +1,4 @@
-"""Queries, read raw: the four parameters that mean something here, each at most once."""
+"""Queries, read raw: the six parameters that mean something here, each at most once."""
 
 from __future__ import annotations
 
@@ -21,6 +21,11 @@ QUERIES = [
     ("ns", Query()),
     ("artifactType=application/vnd.example+json", Query(artifact_type="application/vnd.example+json")),
     ("artifactType=application%2Fvnd.example%2Bjson", Query(artifact_type="application/vnd.example+json")),
+    ("q=alpine&n=25", Query(term="alpine", n=25)),
+    ("q=two+words%2B&page=3", Query(term="two words+", page=3)),
+    ("q=ghcr.io%2Fowner%2Fname", Query(term="ghcr.io/owner/name")),
+    ("q=&page=0", Query(page=0)),
+    ("last=a+b", Query(last="a+b")),
     ("&&ns=a&&", Query(ns="a")),
     ("NS=a&N=x&x&y=%zz&=&%6es=b", Query()),
     ("x=1&x=2&ns=a", Query(ns="a")),
@@ -44,6 +49,10 @@ def test_a_query_is_the_parameters_that_are_known(raw: str, query: Query) -> Non
         "n=1&n=1",
         "last=a&last=a",
         "artifactType=a&artifactType=b",
+        "q=a&q=b",
+        "page=1&page=1",
+        "q=%00",
+        f"q={'a' * 513}",
         "ns=%",
         "ns=%3",
         "ns=%zz",
@@ -70,6 +79,7 @@ def test_a_query_that_can_be_read_in_two_ways_or_none_is_refused(raw: str) -> No
 
 @pytest.mark.parametrize("n", ["", "-1", "+1", "1.0", "1e3", "0x1", "one", "%31 ", "1_0", "9" * 257])
 def test_a_page_size_that_is_no_number_is_refused(n: str) -> None:
-    with pytest.raises(Malformed) as refusal:
-        parse_query(f"n={n}")
-    assert refusal.value.code is Code.PAGINATION_NUMBER_INVALID
+    for key in ("n", "page"):
+        with pytest.raises(Malformed) as refusal:
+            parse_query(f"{key}={n}")
+        assert refusal.value.code is Code.PAGINATION_NUMBER_INVALID

@@ -17,6 +17,7 @@ from mirror.pull.manifests import Question
 from mirror.store.filesystem import Filesystem
 from mirror.tasks import spawn
 from tests.support.caches import path_of
+from tests.support.clock import Clock
 from tests.support.faults import Fault, Gate
 from tests.support.pulling import Pulling, Setup, body, pulling
 from tests.support.registry import FakeRegistry
@@ -153,13 +154,15 @@ async def test_an_absence_is_not_remembered_where_it_is_not_to_be(tmp_path: Path
 async def test_no_other_refusal_is_remembered(
     tmp_path: Path, status: int, error: type[MirrorError], method: str
 ) -> None:
-    async with FakeRegistry() as registry, pulling(tmp_path, one=registry.url) as pull:
+    clock = Clock()
+    async with FakeRegistry() as registry, pulling(tmp_path, Setup(clock=clock), one=registry.url) as pull:
         digest = registry.push_blob("a/b", LARGE)
         registry.fail(Fault(status=status), path="/blobs/", times=None)
         ask = pull.blobs.find if method == "GET" else pull.blobs.head
         with pytest.raises(error):
             await ask(pull.target(), digest)
         registry.heal()
+        clock.advance(60)  # for which a registry that says 429 is left alone
         assert (await pulled(pull, digest))[0] == LARGE
 
 

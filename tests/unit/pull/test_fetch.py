@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 
-from mirror.errors import Absent, Code, Interrupted, MirrorError, StoreBusy, StoreFailed
+from mirror.errors import Absent, Code, Interrupted, MirrorError, StoreBusy
 from mirror.oci.digest import Digest
 from mirror.pull.fetches import Bounds
 from mirror.store.filesystem import Filesystem
@@ -171,23 +171,6 @@ class FailingDisk(Filesystem):
         if call and call == self.failing:
             self.failed += 1
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-
-@pytest.mark.parametrize("call", ["make_directory", "write"])
-async def test_a_disk_that_is_full_is_said_and_leaves_nothing(tmp_path: Path, call: str) -> None:
-    disk = FailingDisk()
-    async with FakeRegistry() as registry, pulling(tmp_path, Setup(filesystem=disk), one=registry.url) as pull:
-        digest = registry.push_blob("a/b", DATA)
-        disk.failing = call
-        with pytest.raises(StoreFailed, match="No space left on device") as failure:
-            await fetched(pull, digest)
-        assert disk.failed == 1
-        assert failure.value.code is Code.STORAGE
-        assert under_way(tmp_path) == []
-        disk.failing = ""
-        assert await fetched(pull, digest) == DATA
-        await pull.ended(2)
-        assert await content(pull.store, digest) == DATA
 
 
 async def test_readers_get_everything_although_it_cannot_be_kept(tmp_path: Path) -> None:

@@ -145,12 +145,12 @@ async def test_a_reader_that_leaves_changes_nothing() -> None:
 def test_the_file_is_closed_by_whoever_is_last(tmp_path: Path) -> None:
     growth = Growth()
     descriptor = growth.descriptor = opened(tmp_path / "data")
-    growth.hold()
-    growth.hold()
-    growth.release()
+    first, last = growth.hold(), growth.hold()
+    growth.release(first)
+    growth.release(first)
     growth.end()
     assert is_open(descriptor)
-    growth.release()
+    growth.release(last)
     assert not is_open(descriptor)
     assert growth.descriptor == -1
 
@@ -158,8 +158,68 @@ def test_the_file_is_closed_by_whoever_is_last(tmp_path: Path) -> None:
 def test_a_file_that_nobody_holds_is_closed_at_the_end(tmp_path: Path) -> None:
     growth = Growth()
     descriptor = growth.descriptor = opened(tmp_path / "data")
-    growth.hold()
-    growth.release()
+    growth.release(growth.hold())
     assert is_open(descriptor)
     growth.end()
     assert not is_open(descriptor)
+
+
+def two_files(tmp_path: Path) -> tuple[Growth, int, int]:
+    """A growth of which 100 bytes are in the first file, and 50 more in the second."""
+    growth = grown(1000, 100)
+    growth.descriptor = opened(tmp_path / "first")
+    growth.turn(opened(tmp_path / "second"), 100)
+    growth.proceed(150)
+    return growth, growth.descriptor_at(99), growth.descriptor_at(100)
+
+
+async def test_after_a_turn_readers_read_up_to_it_and_from_there_on_elsewhere(tmp_path: Path) -> None:
+    growth, first, second = two_files(tmp_path)
+    assert (await growth.ready(0), await growth.ready(99)) == (100, 100)
+    assert (await growth.ready(100), await growth.ready(149)) == (150, 150)
+    assert (growth.descriptor_at(0), growth.descriptor_at(120)) == (first, second)
+    growth.fail(Interrupted("over"))
+    growth.end()
+    assert not is_open(first)
+    assert not is_open(second)
+
+
+async def test_a_second_turn_closes_what_nobody_has_read(tmp_path: Path) -> None:
+    growth, first, second = two_files(tmp_path)
+    third = opened(tmp_path / "third")
+    growth.turn(third, 0)
+    assert not is_open(second)
+    assert growth.descriptor_at(0) == third
+    growth.end()
+    assert not is_open(first)
+    assert not is_open(third)
+
+
+async def test_there_is_room_as_long_as_the_slowest_keeps_up(tmp_path: Path) -> None:
+    growth, _, _ = two_files(tmp_path)
+    slow, fast = growth.hold(), growth.hold()
+    assert await growth.room(51) == 0
+    growth.move(fast, 150)
+    waiting = spawn(growth.room(50), "waiting")
+    await asyncio.sleep(0)
+    growth.move(slow, 100)
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    growth.move(slow, 101)
+    assert await waiting == 101
+    assert not growth.from_the_beginning
+    growth.end()
+
+
+async def test_who_is_still_in_the_first_file_is_waited_for_without_a_loss(tmp_path: Path) -> None:
+    growth, _, _ = two_files(tmp_path)
+    place = growth.hold()
+    growth.move(place, 60)
+    assert await growth.room(51) == 60
+    assert growth.from_the_beginning
+    waiting = spawn(growth.room(50), "waiting")
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    growth.release(place)
+    assert await waiting == 150
+    growth.end()

@@ -17,6 +17,7 @@ from mirror.pull.freshness import Policy
 from mirror.pull.manifests import Question
 from mirror.tasks import end, spawn
 from tests.support import schema1
+from tests.support.clock import Clock
 from tests.support.documents import IMAGE, body
 from tests.support.faults import Fault
 from tests.support.pulling import Pulling, Setup, pulling
@@ -164,12 +165,14 @@ async def test_an_absence_is_remembered_for_a_while_and_for_that_repository(
     ids=["401", "403", "429", "500", "no answer", "wrong bytes"],
 )
 async def test_no_other_failure_is_remembered(tmp_path: Path, fault: Fault, error: type[MirrorError]) -> None:
-    async with FakeRegistry() as registry, pulling(tmp_path, one=registry.url) as pull:
+    clock = Clock()
+    async with FakeRegistry() as registry, pulling(tmp_path, Setup(clock=clock), one=registry.url) as pull:
         registry.push_manifest("a/b", None, BODY, OCI_MANIFEST)
         registry.fail(fault, "GET", "/manifests/", times=None)
         with pytest.raises(error):
             await got(pull)
         registry.heal()
+        clock.advance(60)  # for which a registry that says 429 is left alone
         assert (await got(pull)).manifest.body == BODY
 
 

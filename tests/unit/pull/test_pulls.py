@@ -11,6 +11,7 @@ import pytest
 from mirror.oci.digest import Digest
 from mirror.outcome import Outcome
 from mirror.pull.manifests import Question
+from mirror.pull.referrer_sources import ReferrersQuestion
 from mirror.tasks import spawn
 from tests.support.faults import Fault
 from tests.support.pulling import body, pulling
@@ -42,7 +43,7 @@ async def test_a_manifest_that_is_asked_for_as_a_blob_is_in_memory_for_both(tmp_
         assert found.content == image.manifest_body
 
 
-@pytest.mark.parametrize("waiting_for", ["manifest", "tag", "tags", "blob", "head"])
+@pytest.mark.parametrize("waiting_for", ["manifest", "tag", "tags", "referrers", "blob", "head"])
 async def test_closing_ends_what_is_under_way(tmp_path: Path, waiting_for: str) -> None:
     async with FakeRegistry() as registry, pulling(tmp_path, one=registry.url) as pull:
         never = asyncio.Event()
@@ -53,6 +54,7 @@ async def test_closing_ends_what_is_under_way(tmp_path: Path, waiting_for: str) 
             "manifest": lambda: pull.manifests.find(Question(target, digest)),
             "tag": lambda: pull.manifests.find(Question(target, "latest")),
             "tags": lambda: pull.pulls.tag_lists.find(target, None, None),
+            "referrers": lambda: pull.pulls.referrers.find(ReferrersQuestion(target, digest)),
             "blob": lambda: pull.blobs.find(target, digest),
             "head": lambda: pull.blobs.head(target, digest),
         }

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from mirror.errors import Absent, Denied, MirrorError, Unreachable
 from mirror.outcome import Outcome
+from mirror.pull.content import Answer
 from mirror.pull.manifests import Question
-from mirror.pull.tag_lists import LARGEST_PAGE
+from mirror.pull.tag_lists import LARGEST_PAGE, TagLists
 from mirror.tasks import spawn
+from tests.support.clock import Clock
 from tests.support.faults import Fault
-from tests.support.pulling import Pulling, pulling
+from tests.support.pulling import POLICY, Pulling, Setup, pulling
 from tests.support.raw import RawUpstream, Script, answer
 from tests.support.registry import FakeRegistry
 
 NAMES = ("1.0", "1.1", "2.0", "latest")
+WARNING = "one cannot be asked; these are the tags that this mirror knows, there may be others"
 
 
 async def page(pull: Pulling, n: int | None = None, last: str | None = None) -> tuple[tuple[str, ...], bool]:
@@ -99,11 +103,73 @@ async def test_when_the_upstream_cannot_be_asked_our_own_tags_are_listed(tmp_pat
         found = await pull.pulls.tag_lists.find(pull.target(), None, None)
         assert (found.names, found.more) == (("1.0", "2.0", "latest"), False)
         assert found.answer.outcome is Outcome.STALE
-        assert found.answer.warning == "one cannot be asked; these are the tags that this mirror knows"
+        assert found.answer.warning == WARNING
         for n in (1, 2, 3, 4):
             assert await every_page(pull, n) == ["1.0", "2.0", "latest"]
         assert await page(pull, 2, "0") == (("1.0", "2.0"), True)
         assert await page(pull, None, "latest") == ((), False)
+
+
+async def test_what_the_upstream_has_listed_is_merged_with_what_was_pulled(tmp_path: Path) -> None:
+    async with FakeRegistry() as registry, pulling(tmp_path, Setup(now=Clock()), one=filled(registry).url) as pull:
+        await page(pull, 2)  # 1.0 and 1.1
+        await known(pull, "latest")
+        await pull.store.flush()
+        registry.fail(Fault(status=503), times=None)
+        found = await pull.pulls.tag_lists.find(pull.target(), None, None)
+        assert (found.names, found.more) == (("1.0", "1.1", "latest"), False)
+        assert found.answer == Answer(Outcome.STALE, 1000.0, WARNING)
+        assert await page(pull, 1, "1.0") == (("1.1",), True)
+
+
+async def test_a_list_outlives_the_process(tmp_path: Path) -> None:
+    async with FakeRegistry() as registry:
+        async with pulling(tmp_path, one=filled(registry).url) as pull:
+            await known(pull, "latest")
+            await pull.store.flush()
+            await page(pull)
+        await registry.stop()
+        async with pulling(tmp_path, one=registry.url) as pull:
+            assert await page(pull) == (NAMES, False)
+            assert await page(pull, 2, "1.1") == (("2.0", "latest"), False)
+
+
+async def test_a_list_is_not_known_for_longer_than_a_tag(tmp_path: Path) -> None:
+    setup = Setup(replace(POLICY, tag_ttl=0.0, stale_for=0.0))
+    async with FakeRegistry() as registry:
+        async with pulling(tmp_path, setup, one=filled(registry).url) as pull:
+            await known(pull, "latest")
+            await pull.store.flush()
+            await page(pull)
+        await registry.stop()
+        async with pulling(tmp_path, setup, one=registry.url) as pull:
+            assert (await page(pull))[0] == ("latest",)
+
+
+async def test_what_nobody_has_pulled_is_listed_from_memory_alone(tmp_path: Path) -> None:
+    async with FakeRegistry() as registry:
+        async with pulling(tmp_path, one=filled(registry).url) as pull:
+            await page(pull)
+            await registry.stop()
+            assert await page(pull) == (NAMES, False)
+        async with pulling(tmp_path, one=registry.url) as pull:
+            with pytest.raises(Unreachable):
+                await page(pull)
+
+
+async def test_clients_that_walk_out_of_step_share_the_pages_and_begin_with_what_is_new(tmp_path: Path) -> None:
+    clock = Clock()
+    async with FakeRegistry() as registry, pulling(tmp_path, one=filled(registry).url) as pull:
+        pull.pulls.tag_lists = TagLists(pull.store.facts, clock=clock)
+        for _ in range(3):
+            assert await every_page(pull, 1) == list(NAMES)
+        found = await pull.pulls.tag_lists.find(pull.target(), 1, "1.0")
+        assert (found.names, found.more, found.answer.outcome) == (("1.1",), True, Outcome.HIT)
+        asked = [seen.query for seen in registry.requests]
+        assert asked == ["n=1", "n=1&last=1.0", "n=1&last=1.1", "n=1&last=2.0", "n=1", "n=1"]
+        clock.advance(11)
+        registry.delete_tag("a/b", "1.1")
+        assert await every_page(pull, 1) == ["1.0", "2.0", "latest"]
 
 
 async def test_what_we_do_not_know_is_no_empty_list(tmp_path: Path) -> None:
@@ -121,6 +187,16 @@ async def test_a_refusal_is_passed_on_whatever_we_know(tmp_path: Path, status: i
         registry.fail(Fault(status=status), times=None)
         with pytest.raises(error):
             await page(pull)
+
+
+async def test_a_repository_that_is_gone_has_no_list_that_we_know(tmp_path: Path) -> None:
+    async with FakeRegistry() as registry, pulling(tmp_path, one=filled(registry).url) as pull:
+        await page(pull)
+        registry.fail(Fault(status=404))
+        registry.fail(Fault(status=503), times=None)
+        for error in (Absent, Unreachable):
+            with pytest.raises(error):
+                await page(pull)
 
 
 async def test_an_upstream_with_cursors_of_its_own_is_paged_by_us(tmp_path: Path) -> None:

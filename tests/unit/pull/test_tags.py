@@ -138,6 +138,20 @@ async def test_a_failed_check_moves_the_clock_too(tmp_path: Path) -> None:
         assert it.asked() == ["HEAD"]
 
 
+async def test_a_clock_that_was_set_back_puts_off_the_bound_once(tmp_path: Path) -> None:
+    async with scene(tmp_path) as it:
+        it.clock.advance(1000 * HOUR)
+        await it.get()
+        it.clock.advance(-1000 * HOUR)
+        it.registry.fail(Fault(status=503), times=None)
+        assert (await it.get()).answer.outcome is Outcome.STALE
+        it.clock.advance(HOUR)
+        assert (await it.get()).answer.outcome is Outcome.STALE
+        it.clock.advance(5 * MINUTE)
+        with pytest.raises(UpstreamError):
+            await it.get()
+
+
 async def test_beyond_the_bound_nobody_is_given_the_old_one(tmp_path: Path) -> None:
     async with scene(tmp_path) as it:
         await it.get()

@@ -1,0 +1,50 @@
+"""Explanations as a mirror with these settings gives them, running or not."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from mirror.config.addresses import ListenAddress, collide, is_loopback, parse_listen
+from mirror.config.settings import Settings
+from mirror.pull.explanation import Explanations
+from mirror.pull.holdings import Holdings
+from mirror.pull.memory import Memory
+from mirror.pull.routes import Routes
+from mirror.pull.shelf import Shelf
+from mirror.pull.tag_notes import TagNotes
+from mirror.pull.upstreams import Upstreams
+from mirror.store.store import Store
+from mirror.upstream.contact import Contact
+
+_MEMORY = 1024**2  # bytes, of manifests that somebody looks at twice
+
+
+def explanations(
+    settings: Settings,
+    upstreams: Upstreams,
+    contact: Contact,
+    store: Store | None,
+    now: Callable[[], float] = time.time,
+) -> Explanations:
+    """`store` is None where the cache cannot be looked at. Neither it nor the upstreams are closed by what is made."""
+    routes = Routes(upstreams, lambda host: is_own(settings, host))
+    if store is None:
+        return Explanations(routes, lambda: contact.frozen)
+    shelf = Shelf(store, Memory(_MEMORY), settings.limits.manifest_size)
+    return Explanations(routes, lambda: contact.frozen, Holdings(store, shelf), TagNotes(store.facts, now), now)
+
+
+def is_own(settings: Settings, host: str) -> bool:
+    """Whether clients on this machine ask this mirror at `host` (lower case, with a port or none)."""
+    if host in settings.hosts() or host.rpartition(":")[0] in settings.hosts():
+        return True
+    try:
+        address = parse_listen(host)
+    except ValueError:
+        return False
+    return any(_answers(ours, address) for ours in settings.server.listen)
+
+
+def _answers(ours: ListenAddress, address: ListenAddress) -> bool:
+    return collide(ours, address) and (is_loopback(address.host) or address.host == ours.host)

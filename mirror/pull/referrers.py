@@ -1,0 +1,164 @@
+"""What refers to a manifest: signatures, SBOMs, …. While it is fresh from what we know, else from the upstream.
+
+When that cannot be asked, the list is answered as it was, with a word why; one that nobody has ever had is an error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from cachetools import LRUCache
+
+from mirror.errors import Absent, Code, Denied, Malformed, Throttled, UpstreamError
+from mirror.flights import Flights
+from mirror.oci.digest import Digest
+from mirror.oci.referrers import Referrer, of_type, written
+from mirror.outcome import Outcome
+from mirror.pull.content import Answer
+from mirror.pull.freshness import Known, Verdict, judge
+from mirror.pull.manifests import Manifests
+from mirror.pull.referrer_sources import SMALL, ReferrerSources, ReferrersQuestion, parsed
+from mirror.pull.upstreams import Target
+from mirror.store.catalog import Key
+from mirror.store.facts import Facts
+from mirror.store.listing import Listing
+
+_KEPT = 8 * 1024**2  # characters of lists in memory
+_OVERHEAD = 1000  # characters that each of them counts for beside its own
+_NOTED = 1024**2  # characters beyond which a list is not noted on disk
+_NO_TAG = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundReferrers:
+    """The list as an image index, and the digest of these bytes."""
+
+    body: bytes
+    digest: Digest
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A whole list, as it is written and with when that was."""
+
+    referrers: tuple[Referrer, ...]
+    listing: Listing
+
+
+class Referrers:
+    """The referrers of all upstreams. Lists are kept whole, whatever is asked of them. `now` is the wall clock."""
+
+    def __init__(self, manifests: Manifests, facts: Facts, now: Callable[[], float] = time.time) -> None:
+        self._sources = ReferrerSources(manifests, facts)
+        self._facts = facts
+        self._now = now
+        self._memory: LRUCache[Key, _Known] = LRUCache(_KEPT, lambda known: len(known.listing.text) + _OVERHEAD)
+        # Who waits for one may want another part of it, so what they share is the whole list.
+        self._flights: Flights[Key, tuple[_Known, Answer]] = Flights("referrers")
+
+    async def find(self, question: ReferrersQuestion) -> FoundReferrers:
+        """The list. Raises UpstreamError when nobody can tell what is on it. May be cancelled."""
+        known, answer = await self._whole(question)
+        text = known.listing.text
+        if question.artifact_type is not None:
+            text = await _text(of_type(known.referrers, question.artifact_type))
+        body = text.encode()
+        return FoundReferrers(body, Digest.of(body), answer)
+
+    async def aclose(self) -> None:
+        await self._flights.aclose()
+
+    async def _whole(self, question: ReferrersQuestion) -> tuple[_Known, Answer]:
+        target, key = question.target, _key(question)
+        known = await self._recall(key)
+        verdict = self._judge(target, known)
+        if known is not None and verdict is Verdict.FRESH:
+            return known, Answer(Outcome.HIT, known.listing.checked)
+        if known is not None and verdict is Verdict.WAIT:
+            return known, _stale(known, f"{target.name} could not be asked a moment ago")
+        if self._facts.absent(_absence(key)):
+            raise Absent("the upstream has no such manifest", code=Code.MANIFEST_UNKNOWN)
+        old = None if verdict is Verdict.OVERDUE else known
+        return await self._flights.join(key, lambda: self._ask(question, old))
+
+    async def _ask(self, question: ReferrersQuestion, old: _Known | None) -> tuple[_Known, Answer]:
+        target, key, asked = question.target, _key(question), self._now()
+        try:
+            referrers, answer = await self._sources.whole(question)
+        except Absent:
+            self._memory.pop(key, None)
+            self._facts.forget_listing(key)
+            self._facts.put_absent(_absence(key), target.upstream.policy.not_found_ttl)
+            raise
+        except Denied:
+            raise  # who may not read it now does not get what somebody could read once
+        except UpstreamError as error:
+            if old is None:
+                raise
+            old = replace(old, listing=replace(old.listing, failed=self._now()))
+            self._keep(question, old)
+            trouble = "limits our requests" if isinstance(error, Throttled) else "cannot be asked"
+            return old, _stale(old, f"{target.name} {trouble}")
+        checked = asked if answer.checked is None else min(asked, answer.checked)
+        known = _Known(referrers, Listing(await _text(referrers), checked))
+        if answer.outcome is not Outcome.STALE:
+            self._keep(question, known)
+        return known, answer
+
+    def _judge(self, target: Target, known: _Known | None) -> Verdict:
+        """A list is never immutable, whatever the patterns of tags that are may match.
+
+        An empty one is as good as an absence, and no longer fresh than one: what was pushed is signed soon after.
+        """
+        if known is None:
+            return Verdict.UNKNOWN
+        policy = replace(target.upstream.policy, immutable_tags=())
+        if not known.referrers:
+            policy = replace(policy, tag_ttl=min(policy.tag_ttl, policy.not_found_ttl))
+        return judge(Known(known.listing.checked, known.listing.failed), policy, _NO_TAG, self._now())
+
+    async def _recall(self, key: Key) -> _Known | None:
+        known = self._memory.get(key)
+        if known is not None:
+            return known
+        listing = self._facts.listing(key)
+        if listing is None or len(listing.text) > _NOTED:
+            return None
+        try:
+            known = _Known(await parsed(listing.text.encode(), None), listing)
+        except (Malformed, UnicodeEncodeError):
+            return None
+        return self._memory.setdefault(key, known)  # somebody may have learned more in the meantime
+
+    def _keep(self, question: ReferrersQuestion, known: _Known) -> None:
+        """In memory; and on disk, but no empty list of what nobody has pulled: of such digests there is no end."""
+        target, key, size = question.target, _key(question), len(known.listing.text)
+        if size <= _KEPT // 2:
+            self._memory[key] = known
+        pulled = self._facts.member(target.name, target.repository, str(question.digest)) is not None
+        if (known.referrers or pulled) and size <= _NOTED:
+            self._facts.put_listing(key, known.listing, target.upstream.policy.horizon)
+
+
+def _key(question: ReferrersQuestion) -> Key:
+    return Key("referrers", question.target.name, question.target.repository, str(question.digest))
+
+
+def _absence(key: Key) -> Key:
+    """Of the list: that there is no manifest of this digest is another fact."""
+    return replace(key, kind="absent", variant="referrers")
+
+
+def _stale(known: _Known, reason: str) -> Answer:
+    return Answer(Outcome.STALE, known.listing.checked, f"{reason}; this list of referrers may be out of date")
+
+
+async def _text(referrers: Sequence[Referrer]) -> str:
+    """As it is written; in a thread where that takes long."""
+    if len(referrers) * 200 > SMALL:
+        return (await asyncio.to_thread(written, referrers)).decode()
+    return written(referrers).decode()

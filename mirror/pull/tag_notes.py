@@ -1,0 +1,90 @@
+"""What is written down of tags: from a verified body, or from a HEAD whose digest is held; from nothing else.
+
+Whether it may be answered is `freshness`'s to say; here it is put to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from cachetools import LRUCache
+
+from mirror.oci.digest import Digest
+from mirror.pull.freshness import Asking, Known, Verdict, judge
+from mirror.pull.frugality import pressure
+from mirror.pull.staleness import Trouble
+from mirror.pull.upstreams import Target
+from mirror.store.catalog import Key, TagRecord
+from mirror.store.facts import Facts
+
+_HEARD_KEPT = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A tag of a repository, with the name that it is written down under."""
+
+    target: Target
+    key: Key
+
+    @property
+    def tag(self) -> str:
+        return self.key.reference
+
+
+class TagNotes:
+    """The notes on all tags. `now`: the wall clock, because what is noted outlives the process."""
+
+    def __init__(self, facts: Facts, now: Callable[[], float]) -> None:
+        self._facts = facts
+        self._now = now
+        # The last word of a HEAD on tags whose manifest is not held yet: written down once it is.
+        self._heard: LRUCache[Key, TagRecord] = LRUCache(_HEARD_KEPT)
+
+    def record(self, place: Place) -> TagRecord | None:
+        return self._facts.tag(place.key)
+
+    def judge(self, place: Place, record: TagRecord | None, no_cache: bool) -> Verdict:
+        """What a request for the tag means now. `no_cache`: the client wants no old answer."""
+        known = None
+        if record is not None:
+            known = Known(record.checked, record.failed, record.trouble == Trouble.DELETED)
+        policy = place.target.upstream.policy
+        return judge(known, policy, place.tag, self._now(), Asking(_pressure(place.target), no_cache))
+
+    def scarce(self, target: Target) -> bool:
+        """Whether it is worth a question more to save a pull there."""
+        return _pressure(target) > 0
+
+    def absent(self, place: Place) -> bool:
+        """Whether the upstream has said so, not long ago."""
+        return self._facts.absent(replace(place.key, kind="absent"))
+
+    def write(self, place: Place, record: TagRecord) -> None:
+        """Note where the tag points, whatever was heard of it before: also that there is none."""
+        self._heard.pop(place.key, None)
+        self._facts.forget_absent(replace(place.key, kind="absent"))
+        self._facts.put_tag(place.key, record, place.target.upstream.policy.lifetime(place.tag))
+
+    def forget(self, place: Place) -> None:
+        """Note that the upstream has no such tag."""
+        self._heard.pop(place.key, None)
+        self._facts.forget_tag(place.key)
+        self._facts.put_absent(replace(place.key, kind="absent"), place.target.upstream.policy.not_found_ttl)
+
+    def heard(self, place: Place, record: TagRecord) -> None:
+        """Remember what a HEAD has said of a tag whose manifest is not held."""
+        self._heard[place.key] = record
+
+    def stored(self, target: Target, digest: Digest) -> None:
+        """A manifest is now held: the tags that were heard to point to it can be written down."""
+        here, name = (target.name, target.repository), str(digest)
+        for key in [key for key in self._heard if (key.upstream, key.repository) == here]:
+            if self._heard[key].digest == name:
+                self.write(Place(target, key), self._heard[key])
+
+
+def _pressure(target: Target) -> float:
+    upstream = target.upstream
+    return pressure(upstream.registry.budget, upstream.policy.reserve)
