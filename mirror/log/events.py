@@ -6,7 +6,9 @@ Everything goes to standard error, because standard output belongs to what a com
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import orjson
 import structlog
@@ -45,6 +47,23 @@ def configure(log: Log, stream: LogStream, environ: Mapping[str, str]) -> None:
     handler.setFormatter(formatter)
     logging.basicConfig(handlers=[handler], level=level, force=True)
     logging.captureWarnings(True)
+
+
+@contextmanager
+def errors_alone() -> Iterator[None]:
+    """For a command that says itself what it finds: what else is logged within goes to standard error, if it is bad.
+
+    As it was before, once it is left.
+    """
+    before = structlog.get_config()
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
 
 
 def cleaned(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

@@ -40,7 +40,7 @@ class Clients:
 
         `forwarded`: the lines of `X-Forwarded-For`.
         """
-        if not self._trusted or not self._trusts(peer):
+        if not self._trusted or not self.trusts(peer):
             return peer
         for hop in reversed(",".join(forwarded).split(",")[-_HOPS:]):
             candidate = hop.strip()
@@ -48,11 +48,12 @@ class Clients:
                 peer = str(ip_address(candidate.partition("%")[0]))  # any text may stand after the % of a zone
             except ValueError:
                 break
-            if not self._trusts(peer):
+            if not self.trusts(peer):
                 break
         return peer
 
-    def _trusts(self, address: str) -> bool:
+    def trusts(self, address: str) -> bool:
+        """Whether that is a proxy of the operator's."""
         try:
             parsed = ip_address(address)
         except ValueError:

@@ -15,31 +15,39 @@ from aiohttp import web
 
 from mirror import __version__
 from mirror.admin.app import admin_app
+from mirror.admin.budget import budget_routes
+from mirror.admin.contact import contact_routes
+from mirror.admin.explain import explain_routes
 from mirror.config.addresses import ListenAddress
 from mirror.config.settings import Settings
 from mirror.errors import DigestMismatch, SizeMismatch
 from mirror.log.access import AccessLog
 from mirror.log.access_lines import open_access_log
+from mirror.log.exchanges import asked
 from mirror.log.stream import stream_to
-from mirror.metrics import Levels, Metrics
+from mirror.metrics import Levels, Metrics, UpstreamLevels
 from mirror.notify import Notifier
+from mirror.pull.configured import Making
+from mirror.pull.explaining import explanations
 from mirror.pull.fetch import Fetch
 from mirror.pull.fetches import Bounds
-from mirror.pull.freshness import Policy
+from mirror.pull.freezing import Freezing
 from mirror.pull.pulls import Pulls, Sizes
-from mirror.pull.upstreams import Upstream, Upstreams
 from mirror.server.access import Access, Clients
+from mirror.server.descriptors import affordable
 from mirror.server.dispatch import Dispatch
 from mirror.server.handlers import Handlers
 from mirror.server.hot import HotAnswers
-from mirror.server.listening import Listeners, allow_descriptors, listen_admin, tls_context
+from mirror.server.listening import Listeners, tls_context
+from mirror.server.operating import AdminListener, listen_admin
 from mirror.server.protocol import ClientLimits, RegistryServer
 from mirror.store.eviction import Room
+from mirror.store.scrub import Scrub, tell_of_a_fault
 from mirror.store.store import Store
 from mirror.tasks import end, spawn
 from mirror.upstream.exchange import Exchange
 from mirror.upstream.registry import Registry
-from mirror.upstream.transport import Transport
+from mirror.upstream.surroundings import Surroundings
 
 _log = structlog.get_logger(__name__)
 
@@ -53,9 +61,7 @@ async def serve(settings: Settings, started: Callable[[Mirror], None] | None = N
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _stop, stop, number)
-    missing = allow_descriptors(settings.limits.connections)
-    if missing:
-        _log.warning("the system allows fewer open files than limits.connections may need", missing=missing)
+    settings = affordable(settings)
     notifier = Notifier(os.environ)
     async with Mirror(settings) as mirror:
         mirror.announce()
@@ -78,17 +84,23 @@ def _stop(stop: asyncio.Event, number: int) -> None:
 
 
 class Mirror:
-    """A running mirror. Entering it makes it answer; leaving it ends it within the grace period."""
+    """A running mirror. Entering it makes it answer; leaving it ends it within the grace period.
 
-    def __init__(self, settings: Settings) -> None:
+    `surroundings` are what its upstreams share; tests have their own.
+    """
+
+    def __init__(self, settings: Settings, surroundings: Surroundings | None = None) -> None:
         self.settings = settings
+        self.surroundings = surroundings or Surroundings()
         self.metrics = Metrics(__version__)
         self._stack = AsyncExitStack()
         self._unready: str | None = "starting"
+        self.freezing: Freezing
         self.listeners: Listeners
-        self.admin: web.AppRunner
+        self.admin: AdminListener
         self.store: Store
         self.pulls: Pulls
+        self.scrub: Scrub
 
     async def __aenter__(self) -> Mirror:
         try:
@@ -111,7 +123,7 @@ class Mirror:
         _log.info(
             "serving",
             version=__version__,
-            registries=", ".join(sorted(upstream.name for upstream in self.pulls.upstreams)),
+            registries=", ".join(sorted(settings.resolved_upstreams())),
             at=", ".join(urls),
             admin=", ".join(f"http://{_dialled(ListenAddress(*address[:2]))}" for address in self.admin.addresses),
             cache=str(settings.storage.root.resolve()),
@@ -129,11 +141,18 @@ class Mirror:
             stack.push_async_callback(access_log.aclose)
         self.store = await self._open_store()
         stack.push_async_callback(self.store.aclose)
+        self.scrub = self.store.scrub()
+        if settings.storage.scrub:
+            scrubbing = spawn(self.scrub.run(settings.storage.scrub), "scrub")
+            scrubbing.add_done_callback(tell_of_a_fault)
+            stack.push_async_callback(end, scrubbing)
+        self.freezing = Freezing(self.surroundings.contact, self.store)
+        await self.freezing.resume()
         self.pulls = await self._make_pulls()
         stack.push_async_callback(self.pulls.aclose)
         self.pulls.fetches.on_end = self._fetch_ended
         server = self._serve(access_log)
-        self.admin = await listen_admin(admin_app(self.metrics, lambda: self._unready), settings.admin.listen)
+        self.admin = await listen_admin(self._admin(), settings.admin.listen)
         stack.push_async_callback(self.admin.cleanup)
         stack.push_async_callback(self.listeners.drain, settings.server.shutdown_grace)
         await self.listeners.open(settings.server.listen, tls)
@@ -151,28 +170,29 @@ class Mirror:
     async def _make_pulls(self) -> Pulls:
         settings = self.settings
         limits = settings.limits
-        upstreams = []
-        for name, upstream in settings.resolved_upstreams().items():
-            transport = Transport(name, upstream, limits, self._exchanged)
-            registry = Registry(name, upstream, limits, transport)
-            self._stack.push_async_callback(registry.aclose)
-            policy = Policy(
-                upstream.tag_ttl, upstream.stale_for, upstream.not_found_ttl, tuple(upstream.immutable_tags)
-            )
-            upstreams.append(Upstream(name, registry, policy, tuple(upstream.allow), tuple(upstream.deny)))
-        aliases = settings.aliases()
-        table = Upstreams(upstreams, aliases, settings.hosts(), aliases[settings.default_upstream])
+        making = Making(settings, self._exchanged, self.surroundings)
+        self._stack.push_async_callback(making.aclose)
+        table = await making.make()
+        self.metrics.requests.label = table.label
         bounds = Bounds(limits.fetches_per_upstream, limits.fetch_wait, limits.resumes)
         return Pulls(table, self.store, bounds, Sizes(limits.memory_cache, limits.manifest_size))
+
+    def _admin(self) -> web.Application:
+        explaining = explanations(self.settings, self.pulls.upstreams, self.surroundings.contact, self.store)
+        api = [*contact_routes(self.freezing), *budget_routes(self.pulls.upstreams, self.pulls.ledger)]
+        api += explain_routes(explaining)
+        names = {address.host.lower() for address in self.settings.admin.listen}
+        return admin_app(self.metrics, lambda: self._unready, api, names)
 
     def _serve(self, access_log: AccessLog | None) -> RegistryServer:
         settings = self.settings
         note = None if access_log is None else access_log.note
-        access = Access(self.metrics.requests, note, Clients(settings.server.trusted_proxies))
+        clients = Clients(settings.server.trusted_proxies)
+        access = Access(self.metrics.requests, note, clients)
         hot = HotAnswers(by_host=bool(settings.hosts()), used=self.store.used)
-        dispatch = Dispatch(Handlers(self.pulls, settings.limits.client_stall), hot, access)
-        limits = settings.limits
-        server = RegistryServer(dispatch, ClientLimits(limits.connections, limits.keepalive, limits.client_stall))
+        told = self.pulls.repositories if settings.catalog else None
+        dispatch = Dispatch(Handlers(self.pulls, clients, told), hot, access)
+        server = RegistryServer(dispatch, ClientLimits.configured(settings.limits), clients.trusts)
         self.listeners = Listeners(server)
         return server
 
@@ -184,34 +204,39 @@ class Mirror:
                 cache_limit_bytes=lambda: store.limit,
                 evicted_bytes=lambda: store.evicted,
                 facts_lost=lambda: store.facts_lost,
+                scrubbed_bytes=lambda: self.scrub.progress.done,
+                scrub_total_bytes=lambda: self.scrub.total,
+                scrub_finished=lambda: self.scrub.progress.finished,
                 fills=lambda: fetches.began,
                 fills_in_flight=lambda: len(fetches),
                 fill_joins=lambda: fetches.joined,
                 connections=lambda: len(server.connections),
-                connections_refused=lambda: server.refused,
+                connections_refused=lambda: server.admission.refused,
+                frozen=lambda: float(self.freezing.current is not None),
             )
         )
 
+        table = self.pulls.upstreams
+        self.metrics.watch_upstreams(lambda: [_levels(table.label(one.name), one.registry) for one in table])
+
     def _exchanged(self, exchange: Exchange) -> None:
         code = exchange.failure or str(exchange.status)
-        self.metrics.exchange(exchange.upstream, exchange.operation, code, exchange.seconds, exchange.bytes)
-        _log.debug(
-            "asked upstream",
-            upstream=exchange.upstream,
-            operation=exchange.operation,
-            method=exchange.method,
-            endpoint=exchange.endpoint_host,
-            status=exchange.status,
-            seconds=round(exchange.seconds, 3),
-            bytes=exchange.bytes,
-            failure=exchange.failure,
-        )
+        upstream = self.pulls.upstreams.label(exchange.upstream)
+        self.metrics.exchange(upstream, exchange.operation, code, exchange.seconds, exchange.bytes)
+        asked(exchange)
 
     def _fetch_ended(self, fetch: Fetch) -> None:
         failure = fetch.failure
         if isinstance(failure, (DigestMismatch, SizeMismatch)):
             self.metrics.corrupt("upstream")
             _log.error("an upstream sent a blob that is not what its digest names", digest=str(fetch.digest))
+
+
+def _levels(name: str, registry: Registry) -> UpstreamLevels:
+    """How an upstream stands: as well as the best of its endpoints."""
+    budget = registry.budget
+    limit, remaining = (None, None) if budget is None else (budget.limit, budget.remaining)
+    return UpstreamLevels(name, min(one.state.value for one in registry.endpoints), limit, remaining)
 
 
 def _dialled(address: ListenAddress) -> ListenAddress:

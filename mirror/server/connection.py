@@ -11,37 +11,36 @@ import logging
 from typing import TYPE_CHECKING, cast
 
 from aiohttp import web
-from aiohttp.streams import EMPTY_PAYLOAD
-from aiohttp.web_protocol import RequestHandler
+from aiohttp.http_exceptions import BadHttpMessage
+from aiohttp.http_parser import HttpRequestParser
+from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
+from aiohttp.web_protocol import RequestHandler, RequestPayloadError, _ErrInfo
 
 from mirror.errors import Code
-from mirror.server.errors import error_body
-from mirror.server.stall import Watch
+from mirror.server.full import FULL_ANSWER
+from mirror.server.heading import LARGEST, Heading, is_too_long
+from mirror.server.stall import Pace, Watch
 
 if TYPE_CHECKING:
     from mirror.server.protocol import RegistryServer
 
 _HEADER_LINE = 8190  # bytes of a request line, or of one header
 _HEADERS = 64
+_QUEUED = 8  # requests of a client that wait for their turn; then it is not listened to any more
+_BUFFER = 64 * 1024  # bytes of a body that are held; nobody has a reason to send one
 _LINGER = 1.0  # seconds that what a client sends is thrown away, so that our answer arrives before the reset
 _END = b"\r\n\r\n"  # of a request without a body
 _TLS_BUFFER = 64 * 1024  # bytes: less than that, and each record would be waited for
 
-_log = logging.getLogger(__name__)
+_TURNED_AWAY = 128  # connections at a time that hear why; a flood of them is cut off without a word
 
-_FULL = error_body(Code.BUSY)
-_FULL_ANSWER = (
-    b"HTTP/1.1 503 Service Unavailable\r\nServer: mirror\r\nDocker-Distribution-Api-Version: registry/2.0\r\n"
-    b"Cache-Status: mirror; detail=busy\r\n"
-    b"Content-Type: application/json\r\nRetry-After: 5\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b"
-    % (len(_FULL), _FULL)
-)
+_log = logging.getLogger(__name__)
 
 
 class Connection(RequestHandler):
     """One client's connection. While an answer waits for the client, nothing else of it is held in our memory."""
 
-    __slots__ = ("_beginning", "_between", "_peer", "_server", "_watch", "alone")
+    __slots__ = ("_admitted", "_beginning", "_between", "_body", "_heading", "_peer", "_server", "_watch", "alone")
 
     def __init__(self, server: RegistryServer) -> None:
         super().__init__(
@@ -53,15 +52,42 @@ class Connection(RequestHandler):
             max_field_size=_HEADER_LINE,
             max_headers=_HEADERS,
             lingering_time=_LINGER,
+            read_bufsize=_BUFFER,
             auto_decompress=False,
             logger=_log,
         )
+        # As aiohttp's own, but that fewer requests wait in it.
+        self._max_msg_queue_size, self._msg_queue_resume_size = _QUEUED, _QUEUED // 2
+        self._parser = HttpRequestParser(
+            self,
+            self._loop,
+            _BUFFER,
+            max_line_size=_HEADER_LINE,
+            max_field_size=_HEADER_LINE,
+            max_headers=_HEADERS,
+            payload_exception=RequestPayloadError,
+            auto_decompress=False,
+            max_msg_queue_size=_QUEUED,
+        )
         self._server = server
+        self._admitted = False
         self._watch: Watch | None = None
+        self._heading: Heading | None = None
+        self._body: StreamReader = EMPTY_PAYLOAD  # of the last request
         self._beginning: asyncio.TimerHandle | None = None
         self._between = True  # all that has come so far were whole requests, each alone and without a body
         self._peer = "-"
         self.alone: bytes | None = None  # the bytes of the last request, if it was such a one
+
+    @property
+    def watch(self) -> Watch:
+        """What looks after this client while it is waited for."""
+        if self._watch is None:
+            if self.transport is None:
+                raise ConnectionResetError("the client has left")
+            limits = self._server.limits
+            self._watch = Watch(self.transport, Pace(limits.stall, limits.rate))
+        return self._watch
 
     @property
     def waiting(self) -> int:
@@ -76,30 +102,59 @@ class Connection(RequestHandler):
         self._peer = str(peer[0]) if isinstance(peer, (tuple, list)) else str(peer or "-")
         encrypted = transport.get_extra_info("sslcontext") is not None
         transport.set_write_buffer_limits(_TLS_BUFFER if encrypted else 0, 0)
-        if self._server.full:
+        self._admitted = self._server.admission.enter(self._peer)
+        if not self._admitted:
             self._turn_away(transport)
 
     def data_received(self, data: bytes) -> None:
         """What is known by its bytes is answered at once, if nothing is under way that it could overtake."""
-        if not self._between:
-            super().data_received(data)
-            return
-        if self._at_rest:
+        if self._between and self._at_rest:
             answer = self._server.answering.again(data, self._peer)
             if answer is not None and self.transport is not None:
                 self.transport.write(answer)
                 self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
                 return
-        before = self._request_count
+        before, in_body = self._request_count, not self._body.is_eof()
         super().data_received(data)
         self._between = (
-            self._request_count == before + 1
+            self._between
+            and self._request_count == before + 1
             and data.find(_END) == len(data) - len(_END)
             and bool(self._messages)
             and self._messages[-1][1] is EMPTY_PAYLOAD
             and not self._upgraded
         )
         self.alone = data if self._between else None
+        came = self._request_count - before
+        if (came or not in_body) and (self._heading is not None or not self._between or len(data) > LARGEST):
+            self._look_at_heads(data, came)
+
+    def _look_at_heads(self, data: bytes, came: int) -> None:
+        """Bound the head that is on its way, and those of the `came` requests that are whole since these bytes."""
+        heading, messages = self._heading, self._messages
+        if heading is None:
+            heading = self._heading = Heading(self._server.limits.head, self.force_close)
+        if not came:
+            if data and not heading.goes_on(data, self.waiting == 0):
+                self._refuse_from(len(messages))
+            return
+        self._body = messages[-1][1]
+        if heading.may_be_large(data):
+            new = range(len(messages) - came, len(messages))
+            too_long = next((number for number in new if is_too_long(messages[number][0])), None)
+            if too_long is not None:
+                self._refuse_from(too_long)
+        heading.is_whole(data)
+
+    def _refuse_from(self, number: int) -> None:
+        """Take that request in the queue, and all after it, for what is no HTTP: its answer is the last."""
+        while len(self._messages) > number:
+            self._messages.pop()
+            self._request_count -= 1
+        self._messages.append((_ErrInfo(400, BadHttpMessage(""), ""), EMPTY_PAYLOAD))
+        self._request_count += 1
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
     @property
     def _at_rest(self) -> bool:
@@ -122,7 +177,7 @@ class Connection(RequestHandler):
     def pause_writing(self) -> None:
         super().pause_writing()
         if self.transport is not None:
-            self._watch = Watch(self.transport, self._server.limits.stall, self.transport.abort)
+            self.watch.begin(self.transport.abort)
 
     def resume_writing(self) -> None:
         self._unwatch()
@@ -130,8 +185,13 @@ class Connection(RequestHandler):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._unwatch()
+        if self._heading is not None:
+            self._heading.end()
         if self._beginning is not None:
             self._beginning.cancel()
+        if self._admitted:
+            self._server.admission.leave(self._peer)
+            self._admitted = False
         super().connection_lost(exc)
 
     def handle_error(
@@ -176,8 +236,10 @@ class Connection(RequestHandler):
 
     def _turn_away(self, transport: asyncio.Transport) -> None:
         """Say that there are too many. Closing at once would reset the connection under the client's request."""
-        self._server.refused += 1
-        transport.write(_FULL_ANSWER)
+        transport.write(FULL_ANSWER)
+        if self._server.turned_away > _TURNED_AWAY:
+            transport.abort()
+            return
         if transport.can_write_eof():
             transport.write_eof()
         self.close()
@@ -186,4 +248,3 @@ class Connection(RequestHandler):
     def _unwatch(self) -> None:
         if self._watch is not None:
             self._watch.end()
-            self._watch = None

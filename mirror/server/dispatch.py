@@ -12,6 +12,7 @@ import time
 from aiohttp import HttpVersion10, HttpVersion11, web
 
 from mirror.errors import Code, Malformed, MirrorError, Refused
+from mirror.log import tracing
 from mirror.oci import endpoint as endpoints
 from mirror.server.access import Access, RequestIds
 from mirror.server.connection import Connection
@@ -49,7 +50,8 @@ class Dispatch:
                 if response is not None:
                     self._learn(exchange)
                 else:
-                    response = await self._answer(exchange)
+                    with tracing.entered(exchange.request_id):
+                        response = await self._answer(exchange)
             else:
                 response = self._refuse(exchange)
             status = response.status

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class Lasting:
     """Content that was answered without asking anybody, and may be again. Times are of the wall clock, in seconds."""
 
-    digest: str  # that it is stored under
+    digest: str | None  # that it is stored under, if it is
     body: bytes
     media_type: str | None = None  # of a manifest asked for by its tag, if a client may not take that type
     checked: float | None = None  # when the upstream last vouched for it

@@ -2,38 +2,47 @@
 
 from __future__ import annotations
 
-import orjson
 from aiohttp import web
 
 from mirror.errors import Code, Refused
-from mirror.oci import pagination
 from mirror.oci.endpoint import (
     BlobEndpoint,
+    CatalogEndpoint,
     Endpoint,
     ManifestEndpoint,
     Ping,
     Query,
+    ReferrersEndpoint,
     RepositoryEndpoint,
+    SearchEndpoint,
+    SearchPing,
     TagsEndpoint,
 )
 from mirror.outcome import Outcome
 from mirror.pull.content import Answer, FoundManifest
 from mirror.pull.manifests import Question
 from mirror.pull.pulls import Pulls
-from mirror.pull.upstreams import Asked, Target
+from mirror.pull.referrer_sources import ReferrersQuestion
+from mirror.pull.repositories import Repositories
+from mirror.pull.upstreams import Asked, Rule, Target, Upstream
+from mirror.server.access import Clients
 from mirror.server.exchange import Exchange, Lasting
 from mirror.server.headers import headers_of
+from mirror.server.listings import catalog_response, referrers_response, search_response, tags_response
+from mirror.server.no_cache import wants_no_old_answer
 from mirror.server.responses import blob_response, json_response, manifest_response
 
 _BYPASS = Answer(Outcome.BYPASS)
+_PING = Lasting(None, b"{}")
 
 
 class Handlers:
-    """The registry API. `stall`: seconds that a client may take nothing of a body."""
+    """The registry API. `clients` tells their addresses; `told` is what the catalogue lists, None for no catalogue."""
 
-    def __init__(self, pulls: Pulls, stall: float) -> None:
+    def __init__(self, pulls: Pulls, clients: Clients | None = None, told: Repositories | None = None) -> None:
         self._pulls = pulls
-        self._stall = stall
+        self._clients = clients or Clients(())
+        self._told = told
 
     async def answer(self, exchange: Exchange, endpoint: Endpoint, query: Query) -> web.StreamResponse:
         """The answer to a GET or a HEAD. Raises MirrorError. May be cancelled."""
@@ -44,23 +53,42 @@ class Handlers:
                 return await self._blob(exchange, endpoint, query)
             case TagsEndpoint():
                 return await self._tags(exchange, endpoint, query)
+            case ReferrersEndpoint():
+                return await self._referrers(exchange, endpoint, query)
+            case CatalogEndpoint():
+                return await self._catalog(exchange, query)
+            case SearchEndpoint():
+                return await self._search(exchange, query)
+            case SearchPing():
+                return await self._search_ping(exchange)
             case Ping():
                 return await self._ping(exchange)
-            case _:
-                # A client that hears 404 of referrers looks for the tag that stands for them; an empty list would
-                # tell it that there are none, which nobody has found out.
-                raise Refused("this mirror does not have that endpoint", code=Code.NOT_FOUND)
 
     async def _ping(self, exchange: Exchange) -> web.StreamResponse:
         exchange.kind = "ping"
-        return await json_response(exchange, headers_of(exchange, _BYPASS), b"{}")
+        exchange.lasting = _PING
+        return await json_response(exchange, headers_of(exchange, _BYPASS), _PING.body)
+
+    async def _search_ping(self, exchange: Exchange) -> web.StreamResponse:
+        """What Docker wants to hear before it searches: a registry that needs no separate index."""
+        exchange.kind = "ping"
+        headers = headers_of(exchange, _BYPASS)
+        headers["X-Docker-Registry-Standalone"] = "true"
+        return await json_response(exchange, headers, b"true")
 
     async def _manifest(self, exchange: Exchange, endpoint: ManifestEndpoint, query: Query) -> web.StreamResponse:
         exchange.kind = "manifest"
         exchange.reference = str(endpoint.reference)
         target = self._target(exchange, endpoint, query)
         request = exchange.request
-        question = Question(target, endpoint.reference, request.headers.getall("Accept", ()), request.method != "HEAD")
+        question = Question(
+            target,
+            endpoint.reference,
+            request.headers.getall("Accept", ()),
+            body=request.method != "HEAD",
+            no_cache=wants_no_old_answer(request.headers),
+            client=self._client(exchange),
+        )
         manifests = self._pulls.manifests
         found = manifests.recall(question)
         if found is not None:
@@ -81,17 +109,46 @@ class Handlers:
         if found is None:
             head = exchange.request.method == "HEAD"
             found = await (blobs.head if head else blobs.find)(target, endpoint.digest)
-        return await blob_response(exchange, found, self._stall)
+        return await blob_response(exchange, found)
 
     async def _tags(self, exchange: Exchange, endpoint: TagsEndpoint, query: Query) -> web.StreamResponse:
         exchange.kind = "tags"
         target = self._target(exchange, endpoint, query)
-        tags = await self._pulls.tag_lists.find(target, query.n, query.last)
-        headers = headers_of(exchange, tags.answer)
-        if tags.more and tags.names:
-            path = exchange.request.raw_path.partition("?")[0]
-            headers["Link"] = pagination.link_header(path, query.n or len(tags.names), tags.names[-1], query.ns)
-        return await json_response(exchange, headers, orjson.dumps({"name": endpoint.name, "tags": tags.names}))
+        found = await self._pulls.tag_lists.find(target, query.n, query.last)
+        return await tags_response(exchange, endpoint, query, found)
+
+    async def _referrers(self, exchange: Exchange, endpoint: ReferrersEndpoint, query: Query) -> web.StreamResponse:
+        exchange.kind = "referrers"
+        exchange.reference = str(endpoint.digest)
+        target = self._target(exchange, endpoint, query)
+        question = ReferrersQuestion(target, endpoint.digest, query.artifact_type, self._client(exchange))
+        return await referrers_response(exchange, query, await self._pulls.referrers.find(question))
+
+    async def _catalog(self, exchange: Exchange, query: Query) -> web.StreamResponse:
+        exchange.kind = "catalog"
+        if self._told is None:
+            raise Refused("this mirror does not tell what it holds", code=Code.NOT_FOUND)
+        scope = self._scope(exchange, query)
+        return await catalog_response(exchange, query, await self._told.page(scope, query.n, query.last))
+
+    async def _search(self, exchange: Exchange, query: Query) -> web.StreamResponse:
+        exchange.kind = "search"
+        searches = self._pulls.searches
+        question = searches.question(self._scope(exchange, query), query.term, query.n, query.page)
+        exchange.upstream = question.upstream.name
+        return await search_response(exchange, query, question, await searches.find(question))
+
+    def _client(self, exchange: Exchange) -> str:
+        request = exchange.request
+        return self._clients.address(request.remote or "-", request.headers.getall("X-Forwarded-For", ()))
+
+    def _scope(self, exchange: Exchange, query: Query) -> tuple[Upstream, Rule]:
+        """The upstream that a request means which is about no repository."""
+        upstream, rule = self._pulls.upstreams.scope(query.ns, exchange.request.headers.get("Host"))
+        if rule is not Rule.DEFAULT:
+            exchange.upstream = upstream.name
+        exchange.namespace = query.ns
+        return upstream, rule
 
     def _target(self, exchange: Exchange, endpoint: RepositoryEndpoint, query: Query) -> Target:
         asked = Asked(query.ns, exchange.request.headers.get("Host"), endpoint.host, endpoint.repository)
@@ -106,10 +163,15 @@ class Handlers:
 
 
 def _lasting(question: Question, found: FoundManifest) -> Lasting | None:
-    """By tag it lasts as long as the tag is fresh, for clients that take its type; by digest always, for everybody."""
+    """By tag it lasts as long as the tag is fresh, for clients that take its type; by digest always, for everybody.
+
+    Not by tag where a client's `no-cache` is honoured: whoever repeats such an answer looks at no header.
+    """
     manifest, answer = found.manifest, found.answer
     if manifest.body is None:
         return None
     if isinstance(question.reference, str):
+        if question.target.upstream.policy.honours_no_cache:
+            return None  # each request has to be looked at
         return Lasting(str(manifest.digest), manifest.body, manifest.media_type, answer.checked, answer.until)
     return Lasting(str(manifest.digest), manifest.body, checked=answer.checked)

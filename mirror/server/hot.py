@@ -41,6 +41,7 @@ class HotAnswer:
     upstream: str | None
     repository: str | None
     reference: str | None
+    outcome: Outcome
 
 
 class HotAnswers:
@@ -68,7 +69,7 @@ class HotAnswers:
         headers, lasting = request.headers, answer.lasting
         if _CONDITIONAL[0] in headers or _CONDITIONAL[1] in headers or not self._takes(request, lasting.media_type):
             return None
-        exchange.kind, exchange.upstream, exchange.outcome = answer.kind, answer.upstream, Outcome.HIT
+        exchange.kind, exchange.upstream, exchange.outcome = answer.kind, answer.upstream, answer.outcome
         exchange.repository, exchange.reference = answer.repository, answer.reference
         exchange.hot = answer
         exchange.sends(len(lasting.body))
@@ -86,7 +87,8 @@ class HotAnswers:
     def again(self, answer: HotAnswer, method: str, request_id: str, now: float) -> tuple[bytes, bytes]:
         """The head of `answer`, without the empty line that ends it, and its body. What it holds has been used."""
         lasting = answer.lasting
-        self._used(lasting.digest, now)
+        if lasting.digest is not None:
+            self._used(lasting.digest, now)
         tail = last_lines(request_id, None if lasting.checked is None else max(int(now - lasting.checked), 0))
         return answer.head + tail, b"" if method == "HEAD" else lasting.body
 
@@ -103,7 +105,13 @@ class HotAnswers:
         ):
             head = head_of(response.headers, _EACH_TIME, len(lasting.body))
             self._answers[key] = HotAnswer(
-                head, lasting, exchange.kind, exchange.upstream, exchange.repository, exchange.reference
+                head,
+                lasting,
+                exchange.kind,
+                exchange.upstream,
+                exchange.repository,
+                exchange.reference,
+                exchange.outcome,
             )
 
     def clear(self) -> None:

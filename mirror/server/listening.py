@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-import resource
+import socket
 import ssl
-from collections.abc import Sequence
-
-from aiohttp import web
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from mirror.config.addresses import ListenAddress
 from mirror.config.settings import TLS
@@ -17,9 +16,16 @@ from mirror.server.protocol import RegistryServer
 
 _BACKLOG = 1024  # connections that the kernel keeps for us; a whole cluster may come at once
 _LAST = 0.5  # seconds that connections are given to end once their requests have been cancelled
-_DESCRIPTORS = 3  # of a client: its socket, the duplicate that is sent by, and the blob
-_OTHER_DESCRIPTORS = 256  # of everything else
 _LOOK = 0.02  # seconds between two looks at how many requests are still running
+
+
+@dataclass(frozen=True, slots=True)
+class Hands:
+    """How TLS is spoken, and the seconds that a client has for its beginning and its end."""
+
+    tls: ssl.SSLContext
+    shake: float
+    part: float
 
 
 class Listeners:
@@ -31,31 +37,21 @@ class Listeners:
 
     async def open(self, addresses: Sequence[ListenAddress], tls: ssl.SSLContext | None) -> None:
         """Listen on all of them. Raises MirrorError that names the address when one cannot be had."""
-        loop = asyncio.get_running_loop()
         # While hands are shaken, nobody counts a connection; and a client that does not read cannot take leave.
         limits = self._server.limits
-        times = {} if tls is None else {"handshake": limits.keepalive, "shutdown": limits.stall}
+        hands = None if tls is None else Hands(tls, min(limits.keepalive, limits.head), limits.stall)
         for address in addresses:
             try:
-                server = await loop.create_server(
-                    self._server,
-                    address.host or None,
-                    address.port,
-                    ssl=tls,
-                    ssl_handshake_timeout=times.get("handshake"),
-                    ssl_shutdown_timeout=times.get("shutdown"),
-                    backlog=_BACKLOG,
-                    reuse_address=True,
-                )
-            except OSError as error:
+                server = await listen(self._server, address, hands)
+            except MirrorError:
                 self.close()
-                raise MirrorError(f"cannot listen on {address}: {_reason(error)}") from error
+                raise
             self._open.append(server)
 
     @property
     def bound(self) -> list[ListenAddress]:
         """Where it is listened on, with the port that the kernel chose where it was to choose one."""
-        names = [socket.getsockname()[:2] for server in self._open for socket in server.sockets]
+        names = [one.getsockname()[:2] for server in self._open for one in server.sockets]
         return [ListenAddress(host, port) for host, port in names]
 
     def close(self) -> None:
@@ -73,16 +69,6 @@ class Listeners:
         while self._server.busy and loop.time() < deadline:  # noqa: ASYNC110  # an event would cost the hot path
             await asyncio.sleep(_LOOK)
         await self._server.shutdown(_LAST)
-
-
-def allow_descriptors(connections: int) -> int:
-    """Let the process open as many files as so many clients may need; how many of those the system does not allow."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = connections * _DESCRIPTORS + _OTHER_DESCRIPTORS
-    allowed = wanted if resource.RLIM_INFINITY in (soft, hard) else max(soft, min(wanted, hard))
-    if soft not in (resource.RLIM_INFINITY, allowed):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, allowed), hard))
-    return max(wanted - allowed, 0)
 
 
 def tls_context(tls: TLS) -> ssl.SSLContext | None:
@@ -104,19 +90,31 @@ def tls_context(tls: TLS) -> ssl.SSLContext | None:
     return context
 
 
-async def listen_admin(app: web.Application, addresses: Sequence[ListenAddress]) -> web.AppRunner:
-    """The operator's listener; its caller awaits `cleanup`. Raises MirrorError when an address cannot be had."""
-    runner = web.AppRunner(app, access_log=None, keepalive_timeout=30, shutdown_timeout=_LAST)
-    await runner.setup()
-    for address in addresses:
-        try:
-            await web.TCPSite(runner, address.host or None, address.port, backlog=_BACKLOG).start()
-        except OSError as error:
-            await runner.cleanup()
-            raise MirrorError(f"cannot listen on {address}: {_reason(error)}") from error
-    return runner
+async def listen(
+    made: Callable[[], asyncio.BaseProtocol], address: ListenAddress, hands: Hands | None = None
+) -> asyncio.Server:
+    """Listen there; `made` makes each connection's protocol. Raises MirrorError that names the address.
 
-
-def _reason(error: OSError) -> str:
-    """asyncio's own words name the address once more."""
-    return os.strerror(error.errno) if error.errno else str(error)
+    One connection is taken at a time. asyncio takes as many as the kernel keeps, and when the process may open no more
+    files it goes on trying: each of those failures has it try so many times a second later (Python 3.11 to 3.13).
+    """
+    loop = asyncio.get_running_loop()
+    try:
+        server = await loop.create_server(
+            made,
+            address.host or None,
+            address.port,
+            ssl=None if hands is None else hands.tls,
+            ssl_handshake_timeout=None if hands is None else hands.shake,
+            ssl_shutdown_timeout=None if hands is None else hands.part,
+            backlog=1,
+            reuse_address=True,
+        )
+    except OSError as error:
+        # asyncio's own words name the address once more.
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise MirrorError(f"cannot listen on {address}: {reason}") from error
+    for listening in server.sockets:
+        with socket.socket(fileno=os.dup(listening.fileno())) as same:
+            same.listen(_BACKLOG)
+    return server

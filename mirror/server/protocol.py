@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Self
 
 from aiohttp import http_parser, web
 from aiohttp.web_protocol import RequestHandler
 
+from mirror.config.settings import Limits
 from mirror.errors import Code
+from mirror.server.admission import Admission
 from mirror.server.connection import Connection
 
 
 @dataclass(frozen=True, slots=True)
 class ClientLimits:
-    """`connections` at a time; seconds that one may be idle (`keepalive`), or take nothing of an answer (`stall`).
+    """`connections` at a time, of which `per_client` from one place; seconds that one may be idle (`keepalive`).
 
+    `rate`: bytes a second that a client has to take on average, looked at every `stall` seconds that it is waited for;
+    something it has to take in any case. `head`: seconds for a request's head, from its first byte to its last.
     `begin`: seconds that one which has said all is held for an answer that does not begin.
     """
 
@@ -23,6 +29,21 @@ class ClientLimits:
     keepalive: float
     stall: float
     begin: float = 1.5
+    rate: float = 0.0
+    head: float = 15.0
+    per_client: int = sys.maxsize
+
+    @classmethod
+    def configured(cls, limits: Limits) -> Self:
+        """As the operator has written them."""
+        return cls(
+            limits.connections,
+            limits.keepalive,
+            limits.client_stall,
+            rate=limits.client_rate,
+            head=limits.client_head,
+            per_client=limits.connections_per_client,
+        )
 
 
 class Answering(Protocol):
@@ -44,18 +65,24 @@ class Answering(Protocol):
 class RegistryServer(web.Server):
     """Makes each connection's protocol."""
 
-    def __init__(self, answering: Answering, limits: ClientLimits) -> None:
-        """Raises RuntimeError where aiohttp lacks its C parser: most of its request smuggling was in the other one."""
+    def __init__(
+        self, answering: Answering, limits: ClientLimits, exempt: Callable[[str], bool] = lambda _: False
+    ) -> None:
+        """`exempt` says of an address whether it may hold more connections than a client may.
+
+        Raises RuntimeError where aiohttp lacks its C parser: most of its request smuggling was in the other one.
+        """
         if http_parser.HttpRequestParser is http_parser.HttpRequestParserPy:
             raise RuntimeError("aiohttp was built without its C extension: its other parser is not safe to serve with")
         super().__init__(answering, handler_cancellation=True)
         self.answering = answering
         self.limits = limits
-        self.refused = 0  # connections
+        self.admission = Admission(limits.connections, limits.per_client, exempt)
 
     @property
-    def full(self) -> bool:
-        return len(self._connections) > self.limits.connections
+    def turned_away(self) -> int:
+        """Connections that are there and not held, of which each hears why."""
+        return len(self._connections) - self.admission.held
 
     @property
     def busy(self) -> int:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mirror.log.access import AccessRecord
-from mirror.outcome import Outcome
 from mirror.server.access import Access, Asking, RequestIds, asking_of
 from mirror.server.hot import HotAnswer, HotAnswers, Key
 
@@ -69,7 +68,7 @@ class Repeats:
                 asking.method,
                 asking.path,
                 200,
-                Outcome.HIT,
+                answer.outcome,
                 answer.upstream,
                 answer.kind,
                 answer.repository,

@@ -43,22 +43,21 @@ async def manifest_response(exchange: Exchange, found: FoundManifest) -> web.Str
 
 
 async def json_response(exchange: Exchange, headers: CIMultiDict[str], body: bytes) -> web.StreamResponse:
-    """A document that is made for this answer."""
-    headers["Content-Type"] = "application/json"
+    """A document that is made for this answer; its type may be told in `headers`."""
+    headers.setdefault("Content-Type", "application/json")
     if exchange.request.method == "HEAD":
         return _without_body(headers, len(body))
     return await _of_bytes(exchange, _Head(headers), body)
 
 
-async def blob_response(exchange: Exchange, found: FoundBlob, stall: float) -> web.StreamResponse:
+async def blob_response(exchange: Exchange, found: FoundBlob) -> web.StreamResponse:
     """The blob or the one range of it that was asked for. Closes what it reads from. Raises MirrorError before a byte.
 
     After the first byte there is no way to say what went wrong but to break the connection, which it does.
-    `stall`: seconds that the client may take nothing.
     """
     content = found.content
     try:
-        return await _blob_response(exchange, found, stall)
+        return await _blob_response(exchange, found)
     finally:
         if content is not None and not isinstance(content, bytes):
             content.close()
@@ -72,7 +71,7 @@ def _names(exchange: Exchange, digest: str, headers: CIMultiDict[str]) -> bool:
     return matches(exchange.request.headers.get("If-None-Match"), etag)
 
 
-async def _blob_response(exchange: Exchange, found: FoundBlob, stall: float) -> web.StreamResponse:
+async def _blob_response(exchange: Exchange, found: FoundBlob) -> web.StreamResponse:
     request, content, size = exchange.request, found.content, found.size
     headers = headers_of(exchange, found.answer)
     headers["Accept-Ranges"] = "bytes"
@@ -98,7 +97,7 @@ async def _blob_response(exchange: Exchange, found: FoundBlob, stall: float) -> 
         if len(head.span):
             await content.ready(head.span.start)
     stream = web.StreamResponse(status=head.status, headers=headers)
-    await _unbroken(exchange, send(exchange, stream, Sending(content, head.span, stall)))
+    await _unbroken(exchange, send(exchange, stream, Sending(content, head.span)))
     return stream
 
 

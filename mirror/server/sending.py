@@ -10,6 +10,7 @@ import asyncio
 import errno
 import os
 from dataclasses import dataclass
+from typing import cast
 
 from aiofiles.os import wrap
 from aiohttp import web
@@ -17,8 +18,8 @@ from aiohttp import web
 from mirror.errors import Interrupted
 from mirror.oci.byte_range import Span
 from mirror.pull.content import Readable
+from mirror.server.connection import Connection
 from mirror.server.exchange import Exchange
-from mirror.server.stall import Watch
 
 TURN = 256 * 1024  # bytes a turn: with longer ones, or none, the small answers of others wait
 
@@ -34,11 +35,10 @@ class Sending:
 
     readable: Readable
     span: Span | None
-    stall: float  # seconds that the client may take nothing
 
 
 class Stalled(ConnectionError):
-    """The client has taken nothing for too long."""
+    """The client has taken too little for too long."""
 
 
 async def send(exchange: Exchange, response: web.StreamResponse, sending: Sending) -> None:
@@ -84,7 +84,7 @@ async def _sendfile(exchange: Exchange, transport: asyncio.Transport, sending: S
                 try:
                     sent = os.sendfile(socket, readable.descriptor, offset, min(TURN, end - offset))
                 except BlockingIOError:
-                    await _writable(transport, socket, sending.stall)
+                    await _writable(exchange, socket)
                     continue
                 except OSError as error:  # of the file or of the socket
                     if error.errno in _LOST:
@@ -135,11 +135,12 @@ def _shrunk(readable: Readable) -> Interrupted:
     return Interrupted("a cached blob has shrunk while it was read")
 
 
-async def _writable(transport: asyncio.Transport, socket: int, stall: float) -> None:
-    """Wait until the socket takes bytes again; Stalled when the client takes none for `stall` seconds."""
+async def _writable(exchange: Exchange, socket: int) -> None:
+    """Wait until the socket takes bytes again; Stalled when the client takes less than it has to."""
     loop = asyncio.get_running_loop()
     ready: asyncio.Future[None] = loop.create_future()
-    watch = Watch(transport, stall, lambda: _reject(ready))
+    watch = cast(Connection, exchange.request.protocol).watch
+    watch.begin(lambda: _reject(ready))
     loop.add_writer(socket, _resolve, ready)
     try:
         await ready

@@ -12,7 +12,7 @@ import pytest
 import structlog
 
 from mirror.config.settings import Log
-from mirror.log.events import configure
+from mirror.log.events import configure, errors_alone
 from mirror.log.stream import LogStream
 
 Configure = Callable[[Log], None]
@@ -142,3 +142,17 @@ def test_a_stream_that_is_gone_stops_nobody(reader: Reader) -> None:
     reader.text()
     structlog.get_logger("mirror").error("nobody reads this")
     logging.getLogger("aiohttp").error("nor this")
+
+
+def test_beside_a_command_that_says_what_it_finds_errors_alone_are_logged(capsys: pytest.CaptureFixture[str]) -> None:
+    log = structlog.get_logger("mirror")
+    before = structlog.get_config()
+    with errors_alone():
+        log.info("a word")
+        log.warning("another word")
+        log.error("a failure")
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "a failure" in told.err
+    assert "word" not in told.err
+    assert structlog.get_config() == before

@@ -11,6 +11,7 @@ import pytest
 from aiohttp import web
 
 from mirror.errors import Absent, Code, Malformed, MirrorError, Refused, Unreachable
+from mirror.log import tracing
 from mirror.log.access import AccessRecord
 from mirror.metrics import Metrics
 from mirror.oci.endpoint import Endpoint, Query
@@ -83,6 +84,21 @@ def failing(error: BaseException) -> Handle:
         raise error
 
     return fail
+
+
+async def test_what_is_done_for_a_request_can_tell_its_number() -> None:
+    told = []
+
+    async def ask(exchange: Exchange) -> web.StreamResponse:
+        told.append((exchange.request_id, tracing.current()))
+        return await fine(exchange)
+
+    async with dispatched(ask) as server:
+        with await server.client() as client:
+            for _ in range(2):
+                await asyncio.to_thread(client.ask, "GET", "/v2/a/manifests/b")
+        assert told == [(note.request_id, note.request_id) for note in await server.noted(2)]
+        assert tracing.current() is None
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"])

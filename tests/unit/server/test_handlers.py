@@ -40,7 +40,12 @@ class Asking:
 
     def __init__(self, registry: FakeRegistry, mirror: MirrorUnderTest) -> None:
         self.registry = registry
-        self._handlers = Handlers(mirror.mirror.pulls, 10)
+        self._pulls = mirror.mirror.pulls
+        self._handlers = Handlers(self._pulls)
+
+    def tells(self) -> None:
+        """From now on there is a catalogue."""
+        self._handlers = Handlers(self._pulls, told=self._pulls.repositories)
 
     async def ask(self, target: str, method: str = "GET", *lines: str) -> tuple[Exchange, web.StreamResponse]:
         exchange = exchange_of(method, target, *lines)
@@ -61,6 +66,9 @@ class Asking:
                 await asyncio.sleep(0.002)
 
 
+REFERRERS_PATH = f"/v2/{REPOSITORY}/referrers/{MANIFEST_DIGEST}"
+
+
 @pytest.fixture
 async def asking(tmp_path: Path) -> AsyncIterator[Asking]:
     async with FakeRegistry() as registry:
@@ -78,6 +86,14 @@ async def asking(tmp_path: Path) -> AsyncIterator[Asking]:
         (DIGEST_PATH, "manifest", "docker.io", REPOSITORY, str(MANIFEST_DIGEST)),
         (SMALL_PATH, "blob", "docker.io", REPOSITORY, str(SMALL_DIGEST)),
         (LIST_PATH, "tags", "docker.io", REPOSITORY, None),
+        (REFERRERS_PATH, "referrers", "docker.io", REPOSITORY, str(MANIFEST_DIGEST)),
+        (f"{REFERRERS_PATH}?ns={OTHER}", "referrers", OTHER, REPOSITORY, str(MANIFEST_DIGEST)),
+        ("/v2/_catalog", "catalog", None, None, None),
+        (f"/v2/_catalog?ns={OTHER}", "catalog", OTHER, None, None),
+        ("/v1/_ping", "ping", None, None, None),
+        ("/v1/search?q=app", "search", "docker.io", None, None),
+        (f"/v1/search?q={OTHER}/app", "search", OTHER, None, None),
+        (f"/v1/search?q=app&ns={OTHER}", "search", OTHER, None, None),
         (f"{TAG_PATH}?ns={OTHER}", "manifest", OTHER, REPOSITORY, "v1"),
         (TAG_PATH.replace("/v2/", f"/v2/{OTHER}/"), "manifest", OTHER, REPOSITORY, "v1"),
     ],
@@ -85,6 +101,7 @@ async def asking(tmp_path: Path) -> AsyncIterator[Asking]:
 async def test_it_is_known_what_was_asked(
     asking: Asking, target: str, kind: str, upstream: str | None, repository: str | None, reference: str | None
 ) -> None:
+    asking.tells()
     exchange, answer = await asking.ask(target)
     assert answer.status == 200
     assert (exchange.kind, exchange.upstream) == (kind, upstream)
@@ -99,8 +116,10 @@ async def test_it_is_known_what_was_asked(
         ("/v2/team/none/tags/list", Code.NAME_UNKNOWN, "tags"),
         (f"{TAG_PATH}?ns=elsewhere.test", Code.NAME_UNKNOWN, "manifest"),
         (f"/v2/closed/app/manifests/v1?ns={OTHER}", Code.DENIED, "manifest"),
-        (f"/v2/{REPOSITORY}/referrers/{MANIFEST_DIGEST}", Code.NOT_FOUND, "other"),
-        ("/v2/_catalog", Code.NOT_FOUND, "other"),
+        ("/v2/team/none/referrers/" + str(MANIFEST_DIGEST), Code.NAME_UNKNOWN, "referrers"),
+        ("/v2/_catalog", Code.NOT_FOUND, "catalog"),
+        ("/v1/search", Code.BAD_REQUEST, "search"),
+        ("/v1/search?q=elsewhere.test/app", Code.NAME_UNKNOWN, "search"),
     ],
 )
 async def test_what_cannot_be_answered_is_an_error(asking: Asking, target: str, code: Code, kind: str) -> None:

@@ -35,6 +35,7 @@ class Hot:
         exchange.kind, exchange.upstream = "manifest", "docker.io"
         exchange.repository, exchange.reference = "library/a", "b"
         exchange.lasting = lasting
+        exchange.outcome = Outcome.HIT
         headers = {"Server": "mirror", "X-Request-ID": "first", "Age": "10", "Content-Type": OCI_MANIFEST}
         self.answers.offer(exchange, web.Response(status=status, headers=headers))
         return exchange

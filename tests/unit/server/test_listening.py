@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 import ssl
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,7 +13,7 @@ from aiohttp import web
 from mirror.config.addresses import ListenAddress
 from mirror.config.settings import TLS
 from mirror.errors import ConfigurationError, MirrorError
-from mirror.server.listening import Listeners, listen_admin, tls_context
+from mirror.server.listening import Listeners, tls_context
 from mirror.server.protocol import ClientLimits, RegistryServer
 from mirror.tasks import spawn
 from tests.support.answering import LIMITS, Answers
@@ -197,37 +194,16 @@ def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, wrong: str, how: st
 
 
 @pytest.mark.parametrize("loop", LOOPS)
-def test_the_admin_listener_names_an_address_that_is_taken(loop: str) -> None:
+def test_whoever_comes_while_others_are_taken_waits_in_the_kernel(loop: str) -> None:
     async def scenario() -> None:
-        with socket.create_server(("127.0.0.1", 0)) as taken:
-            address = ListenAddress("127.0.0.1", taken.getsockname()[1])
-            with pytest.raises(MirrorError, match=f"cannot listen on {address}: Address already in use"):
-                await listen_admin(web.Application(), [ANY, address])
+        listening = listeners()
+        await listening.open([ANY], None)
+        (address,) = listening.bound
+        # Nothing is taken while this blocks the loop: what the kernel does not keep would be refused or have to wait.
+        waiting = [RawClient((address.host, address.port)) for _ in range(90)]
+        for one in waiting:
+            assert (await asyncio.to_thread(one.ask, "GET", "/")).body == b"ok"
+            one.close()
+        await listening.drain(0)
 
     run_on(loop, scenario())
-
-
-async def test_the_admin_listener_listens() -> None:
-    runner = await listen_admin(web.Application(), [ANY, ANY])
-    async with contextlib.AsyncExitStack() as stack:
-        stack.push_async_callback(runner.cleanup)
-        for host, port in runner.addresses:
-            with await client(ListenAddress(host, port)) as one:
-                assert (await asyncio.to_thread(one.ask, "GET", "/")).status == 404
-
-
-@pytest.mark.parametrize(
-    ("soft", "hard", "after", "missing"),
-    [(256, 20_000, 556, 0), (600, 20_000, 600, 0), (256, 300, 300, 256)],
-    ids=["raised", "enough", "not allowed"],
-)
-def test_as_many_files_may_be_open_as_clients_need(soft: int, hard: int, after: int, missing: int) -> None:
-    """In a process of its own, whose limits these are."""
-    script = (
-        "import resource\n"
-        "from mirror.server.listening import allow_descriptors\n"
-        f"resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {hard}))\n"
-        "print(allow_descriptors(100), *resource.getrlimit(resource.RLIMIT_NOFILE))\n"
-    )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
-    assert done.stdout.split() == [str(missing), str(after), str(hard)]

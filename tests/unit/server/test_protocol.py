@@ -100,7 +100,6 @@ def test_one_too_many_is_told_so(loop: str) -> None:
         async with served(ok, ClientLimits(connections=2, keepalive=10, stall=10)) as server:
             with await server.client() as first, await server.client() as second:
                 assert (await ask(first)).status == (await ask(second)).status == 200
-                assert not server.server.full
                 with await server.client() as third:
                     answer = await ask(third)
                     assert (answer.status, answer["Retry-After"], answer["Connection"]) == (503, "5", "close")
@@ -112,7 +111,7 @@ def test_one_too_many_is_told_so(loop: str) -> None:
             await server.count(0)
             with await server.client() as fourth:
                 assert (await ask(fourth)).status == 200
-            assert server.server.refused == 1
+            assert server.server.admission.refused == 1
 
     run_on(loop, scenario())
 

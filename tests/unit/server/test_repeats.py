@@ -41,6 +41,7 @@ class Scene:
         exchange.kind, exchange.upstream = "manifest", "docker.io"
         exchange.repository, exchange.reference = "library/a", "b"
         exchange.lasting = lasting
+        exchange.outcome = Outcome.HIT
         self.hot.offer(exchange, web.Response(headers={"Server": "mirror", "Content-Type": OCI_MANIFEST}))
 
     def teach(self, method: str, *lines: str) -> bytes:

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from mirror.errors import Absent, Interrupted, MirrorError
 from mirror.oci.digest import Digest
-from mirror.oci.media_types import OCI_MANIFEST
+from mirror.oci.media_types import OCI_INDEX, OCI_MANIFEST
 from mirror.outcome import Outcome
 from mirror.pull.content import Answer as Come
 from mirror.pull.content import FoundBlob, FoundManifest, Manifest
@@ -69,7 +69,7 @@ def manifest(body: bytes | None, size: int) -> Make:
 
 
 def blob(content: bytes | Growing | None, size: int | None) -> Make:
-    return lambda exchange: blob_response(exchange, FoundBlob(DIGEST, size, content, HIT), 10)
+    return lambda exchange: blob_response(exchange, FoundBlob(DIGEST, size, content, HIT))
 
 
 @pytest.mark.parametrize("size", [0, 1, 65_536, 65_537, len(DATA)])
@@ -105,6 +105,15 @@ async def test_a_document_made_for_the_answer(size: int) -> None:
     got, head = await ask(made, "GET"), await ask(made, "HEAD")
     assert (got.answer.body, got.answer["Content-Type"], got.exchange.sent) == (body, "application/json", size)
     assert (head.answer["Content-Length"], head.exchange.sent) == (str(size), 0)
+
+
+async def test_a_document_may_be_of_a_type_of_its_own() -> None:
+    async def made(exchange: Exchange) -> web.StreamResponse:
+        headers = headers_of(exchange, HIT)
+        headers["Content-Type"] = OCI_INDEX
+        return await json_response(exchange, headers, b"{}")
+
+    assert (await ask(made, "GET")).answer["Content-Type"] == OCI_INDEX
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from aiohttp import web
 from mirror.errors import Interrupted, Unreachable
 from mirror.oci.byte_range import Span
 from mirror.server.exchange import Exchange
+from mirror.server.protocol import ClientLimits
 from mirror.server.sending import TURN, Stalled, send_bytes
 from mirror.tasks import spawn
 from tests.support.answering import served
@@ -134,8 +135,8 @@ def test_a_client_that_leaves_ends_it_and_no_descriptor_is_left(tmp_path: Path, 
 def test_a_client_that_takes_nothing_has_stalled(tmp_path: Path, loop: str) -> None:
     async def scenario() -> None:
         with Growing.whole(tmp_path / "blob", DATA * 5) as readable:
-            sender = Sender(readable, Span(0, len(DATA) * 5), stall=0.1)
-            async with served(sender) as server:
+            sender = Sender(readable, Span(0, len(DATA) * 5))
+            async with served(sender, ClientLimits(connections=10, keepalive=10, stall=0.1)) as server:
                 with await asking(server, window=4096):
                     assert isinstance(await sender.outcome(), Stalled)
                     assert 0 < sender.exchange.sent < len(DATA) * 5

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from mirror.server.stall import Watch, taken
+from mirror.server.stall import Pace, Watch, taken
 from tests.support.loops import LOOPS, run_on
 
 MIB = 1024**2
@@ -50,7 +50,7 @@ def test_who_takes_nothing_has_stalled(loop: str) -> None:
     async def scenario() -> None:
         async with connected() as (transport, _):
             stalled = asyncio.Event()
-            Watch(transport, 0.05, stalled.set)
+            Watch(transport, Pace(0.05)).begin(stalled.set)
             async with asyncio.timeout(10):
                 await stalled.wait()
 
@@ -62,7 +62,8 @@ def test_who_takes_something_each_time_has_not(loop: str) -> None:
     async def scenario() -> None:
         async with connected() as (transport, client):
             stalled = asyncio.Event()
-            watch = Watch(transport, 0.25, stalled.set)
+            watch = Watch(transport, Pace(0.25))
+            watch.begin(stalled.set)
             began = asyncio.get_running_loop().time()
             while asyncio.get_running_loop().time() < began + 1.5:
                 await read(client, 8192)  # far less than would make room in our kernel's buffer
@@ -76,12 +77,69 @@ def test_who_takes_something_each_time_has_not(loop: str) -> None:
 async def test_a_wait_that_is_over_is_watched_no_more() -> None:
     async with connected() as (transport, _):
         stalled = asyncio.Event()
-        Watch(transport, 0.02, stalled.set).end()
+        over = Watch(transport, Pace(0.02))
+        over.begin(stalled.set)
+        over.end()
         later = asyncio.Event()
-        Watch(transport, 0.1, later.set)
+        Watch(transport, Pace(0.1)).begin(later.set)
         async with asyncio.timeout(10):
             await later.wait()
         assert not stalled.is_set()
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_who_takes_too_little_on_average_has_stalled(loop: str) -> None:
+    """The same client twice: fast enough for the one pace, and far too slow for the other."""
+
+    async def scenario() -> None:
+        async with connected() as (transport, client):
+            stalled, too_slow = asyncio.Event(), asyncio.Event()
+            watches = [Watch(transport, Pace(0.25, 1024)), Watch(transport, Pace(0.25, 100 * MIB))]
+            watches[0].begin(stalled.set)
+            watches[1].begin(too_slow.set)
+            async with asyncio.timeout(10):
+                while not too_slow.is_set():
+                    await read(client, 8192)
+                    await asyncio.sleep(0.02)
+            assert not stalled.is_set()
+            watches[0].end()
+            watches[1].end()
+
+    run_on(loop, scenario())
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_many_short_waits_are_one_long_one(loop: str) -> None:
+    async def scenario() -> None:
+        async with connected() as (transport, client):
+            stalled = asyncio.Event()
+            watch = Watch(transport, Pace(0.3, 100 * MIB))
+            async with asyncio.timeout(10):
+                while not stalled.is_set():
+                    watch.begin(stalled.set)
+                    await read(client, 8192)
+                    await asyncio.sleep(0.02)
+                    watch.end()
+
+    run_on(loop, scenario())
+
+
+async def test_what_lies_between_the_waits_is_no_waiting() -> None:
+    async with connected() as (transport, client):
+        stalled = asyncio.Event()
+        watch = Watch(transport, Pace(0.3, 100 * MIB))
+        began = asyncio.get_running_loop().time()
+        while asyncio.get_running_loop().time() < began + 0.9:
+            watch.begin(stalled.set)
+            await read(client, 8192)
+            watch.end()
+            await asyncio.sleep(0.02)
+        assert not stalled.is_set()
+
+
+@pytest.mark.parametrize(("pace", "least"), [(Pace(60), 1), (Pace(60, 1024), 61440), (Pace(0.0001, 1024), 1)])
+def test_something_has_to_be_taken_in_any_case(pace: Pace, least: float) -> None:
+    assert pace.least == least
 
 
 @pytest.mark.parametrize("loop", LOOPS)
