@@ -8,34 +8,33 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import click
 
 from mirror import __version__
+from mirror.commands.invocation import config_option, fail, load, misconfigured, words
+from mirror.commands.table import Later, Table
 from mirror.errors import ConfigurationError, MirrorError
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Iterable
 
-    from mirror.config.problems import Problem
     from mirror.config.settings import Settings
 
-FAILED = 1
-MISCONFIGURED = 2
 INTERRUPTED = 130  # as shells report SIGINT
 
-_config = click.option(
-    "--config",
-    "-c",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="PATH",
-    help="Configuration file. Without it $MIRROR_CONFIG, else /etc/mirror/mirror.yml if it exists, else the defaults.",
-)
+LATER = {
+    "explain": Later("mirror.commands.explain", "Tell what a pull of an image would do, and why."),
+    "doctor": Later("mirror.commands.doctor", "Look for what keeps the mirror from reaching its upstreams."),
+    "freeze": Later("mirror.commands.freeze", "Stop asking upstreams; serve what is cached."),
+    "thaw": Later("mirror.commands.thaw", "Ask upstreams again."),
+    "fsck": Later("mirror.commands.fsck", "Check a cache that no mirror uses, and mend it."),
+    "budget": Later("mirror.commands.budget", "Show the pulls that upstreams' limits leave, and who used them."),
+}
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=Table, later=LATER, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, "-V", "--version", prog_name="mirror", message="%(prog)s %(version)s")
 def main() -> None:
     """A pull-through caching mirror for container registries.
@@ -46,12 +45,12 @@ def main() -> None:
 
 
 @main.command()
-@_config
+@config_option
 def serve(config: Path | None) -> None:
     """Serve the registry, and the admin listener beside it, until SIGTERM or Ctrl-C."""
     from mirror.config.surroundings import unusable_files
 
-    settings = _load(config, unusable_files)
+    settings = load(config, unusable_files)
     from mirror.log.events import configure
     from mirror.log.stream import stream_to
 
@@ -63,14 +62,14 @@ def serve(config: Path | None) -> None:
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except ConfigurationError as error:
-        _misconfigured(error)
+        misconfigured(error)
     except (MirrorError, OSError) as error:
         structlog.get_logger("mirror").debug("serving ended with an error", exc_info=True)
-        _fail(f"mirror: {_words(error)}")
+        fail(f"mirror: {words(error)}")
 
 
 @main.command()
-@_config
+@config_option
 def check(config: Path | None) -> None:
     """Check the configuration and show what it amounts to, without secrets.
 
@@ -82,7 +81,7 @@ def check(config: Path | None) -> None:
     from mirror.config.summary import summarise
     from mirror.config.surroundings import unusable
 
-    settings = _load(config, unusable)
+    settings = load(config, unusable)
     for caution in cautions(settings):
         click.echo(f"warning: {caution}", err=True)
     file = find(config, os.environ)
@@ -92,18 +91,18 @@ def check(config: Path | None) -> None:
 
 
 @main.command()
-@_config
+@config_option
 @click.option("--url", help="Ask this URL instead of /readyz on the configured admin listener.")
 def healthcheck(config: Path | None, url: str | None) -> None:
     """Ask the running mirror whether it is ready; for container images and scripts."""
     from mirror.healthcheck import ask, readiness_url
 
     try:
-        answer = ask(url if url is not None else readiness_url(_load(config, lambda _: ()).admin.listen))
+        answer = ask(url if url is not None else readiness_url(load(config).admin.listen))
     except (ValueError, OSError) as error:
-        _fail(f"not ready: {_words(error)}")
+        fail(f"not ready: {words(error)}")
     if not answer.ready:
-        _fail(f"not ready: {answer.words}")
+        fail(f"not ready: {answer.words}")
     click.echo("ready")
 
 
@@ -111,15 +110,6 @@ def healthcheck(config: Path | None, url: str | None) -> None:
 def version() -> None:
     """Print the version."""
     click.echo(f"mirror {__version__}")
-
-
-def _load(config: Path | None, look: Callable[[Settings], Iterable[Problem]]) -> Settings:
-    from mirror.config.loading import load
-
-    try:
-        return load(config, os.environ, look=look)
-    except ConfigurationError as error:
-        _misconfigured(error)
 
 
 def _run(settings: Settings) -> None:
@@ -140,23 +130,3 @@ def new_event_loop() -> asyncio.AbstractEventLoop:
 
         return asyncio.new_event_loop()
     return uvloop.new_event_loop()
-
-
-def _words(error: Exception) -> str:
-    """One line without the numbers and quotes that OSError puts around its words."""
-    if isinstance(error, OSError) and error.strerror:
-        words = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    else:
-        words = str(error) or type(error).__name__
-    return " ".join(words.split())
-
-
-def _misconfigured(error: ConfigurationError) -> NoReturn:
-    for problem in error.problems:
-        click.echo(problem, err=True)
-    sys.exit(MISCONFIGURED)
-
-
-def _fail(message: str) -> NoReturn:
-    click.echo(message, err=True)
-    sys.exit(FAILED)

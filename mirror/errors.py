@@ -9,6 +9,7 @@
     │   ├── Denied              it said 401 or 403, or our credential was refused
     │   ├── Throttled           it said 429
     │   ├── Unreachable         it did not answer: DNS, TCP, TLS, time-out, 5xx
+    │   │   └── Frozen          it was not asked: the operator has stopped all contact
     │   ├── Interrupted         its body broke off
     │   └── Nonsense            it answered what the specification forbids
     └── StoreError              our disk
@@ -120,6 +121,10 @@ class Unreachable(UpstreamError):
     """The upstream did not answer, or answered 5xx."""
 
     code = Code.UNAVAILABLE
+
+
+class Frozen(Unreachable):
+    """The operator has stopped all contact with upstreams; nothing was sent."""
 
 
 class Interrupted(UpstreamError):

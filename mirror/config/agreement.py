@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 from mirror.config.addresses import ListenAddress, collide, is_loopback
 from mirror.config.conflicts import Conflict, Place
+from mirror.config.patterns import is_pattern
+from mirror.config.upstream_agreement import meaningless_for_a_pattern
 
 if TYPE_CHECKING:
     from mirror.config.settings import Settings
@@ -19,6 +21,7 @@ _PORTS = {"http": 80, "https": 443}
 def disagreements(settings: Settings) -> Iterator[Conflict]:
     """All of them, each at the setting that the operator wrote where one of the two is a default."""
     yield from _unknown_default(settings)
+    yield from _one_host_for_many(settings)
     yield from _hosts_claimed_twice(settings)
     yield from _addresses_taken_twice(settings)
     yield from _mirror_as_its_own_upstream(settings)
@@ -32,6 +35,13 @@ def _unknown_default(settings: Settings) -> Iterator[Conflict]:
         place = ("default_upstream",)
         involved = (place, ("builtin_upstreams",), ("upstreams",), ("upstreams", name))
         yield Conflict(place, f"{name} is neither configured nor built in", involved)
+
+
+def _one_host_for_many(settings: Settings) -> Iterator[Conflict]:
+    for name, upstream in settings.upstreams.items():
+        for key in meaningless_for_a_pattern(upstream) if is_pattern(name) else ():
+            place = ("upstreams", name, key)
+            yield Conflict(place, "has no meaning for a pattern, which stands for many registries", (place,))
 
 
 def _hosts_claimed_twice(settings: Settings) -> Iterator[Conflict]:

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, get_origin
 
-from mirror.config.addresses import parse_registry
 from mirror.config.conflicts import Place
+from mirror.config.patterns import parse_upstream_name
 from mirror.config.problems import nearest, section_at
 from mirror.config.settings import Settings, Upstream
 
@@ -87,7 +87,7 @@ def _registry(written: str, registries: tuple[str, ...]) -> str:
     if meant:
         return meant[0]
     try:
-        return parse_registry(written)
+        return parse_upstream_name(written)
     except ValueError:
         raise ValueError("names no upstream that is configured or built in") from None
 

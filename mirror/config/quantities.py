@@ -74,6 +74,16 @@ def parse_share(value: object) -> Share:
     return Share(size=parse_size(value))
 
 
+def parse_pulls(value: object) -> Share:
+    """A number of pulls, as the `size` of a share, or a percentage of a limit. ValueError if it is neither."""
+    if isinstance(value, Share) or (isinstance(value, str) and _PERCENT.fullmatch(value.strip())):
+        return parse_share(value)
+    text = "" if isinstance(value, bool) else str(value).strip()
+    if not (text.isascii() and text.isdigit() and len(text) <= 9):
+        raise ValueError("not a number of pulls or a percentage such as 10%")
+    return Share(size=int(text))
+
+
 def parse_rate(value: object) -> float:
     """Times a second. Plain numbers are a second's; 10/s, 300/m and 5000/h are understood. ValueError otherwise."""
     if isinstance(value, str) and (found := _RATE.fullmatch(value.strip())):

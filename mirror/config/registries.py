@@ -5,6 +5,7 @@ Each token realm of these is on the endpoint's own host or registrable domain, s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import MappingProxyType
 
 # The registry of Docker Hub does not answer at docker.io itself.
@@ -29,7 +30,15 @@ ALIASES = MappingProxyType(
     }
 )
 
+# Where what Docker asks when nothing else is named is searched.
+SEARCHES = MappingProxyType({"docker.io": "https://index.docker.io"})
+
 
 def endpoint_of(registry: str) -> str:
     """The base URL at which a registry of this name answers when nothing else is configured."""
     return ENDPOINTS.get(registry, f"https://{registry}")
+
+
+def search_of(registry: str, endpoints: Sequence[str]) -> str | None:
+    """The base URL of the search that a registry of this name has, if it is asked at its own endpoint."""
+    return SEARCHES.get(registry) if tuple(endpoints) == (endpoint_of(registry),) else None

@@ -21,8 +21,10 @@ from mirror.config.addresses import (
 )
 from mirror.config.agreement import disagreements
 from mirror.config.conflicts import Conflict, Inconsistent
-from mirror.config.quantities import Share, parse_duration, parse_rate, parse_share, parse_size
+from mirror.config.patterns import is_pattern, parse_upstream_name
+from mirror.config.quantities import Share, parse_duration, parse_pulls, parse_rate, parse_share, parse_size
 from mirror.config.registries import ALIASES, ENDPOINTS, endpoint_of
+from mirror.config.upstream_agreement import disagreements_within
 
 T = TypeVar("T")
 _CENTURY = 100 * 365 * 86400.0
@@ -31,6 +33,7 @@ Duration = Annotated[float, BeforeValidator(parse_duration), Field(le=_CENTURY)]
 Timeout = Annotated[Duration, Field(gt=0)]  # seconds that something may take; there is no "for ever"
 Size = Annotated[int, BeforeValidator(parse_size)]  # bytes, written 4MiB or 50GiB
 SizeOrShare = Annotated[Share, BeforeValidator(parse_share)]  # bytes, or a percentage of the file system
+Pulls = Annotated[Share, BeforeValidator(parse_pulls)]  # a number of pulls, or a percentage of a limit
 Count = Annotated[int, BeforeValidator(written.no_boolean), Field(ge=0)]
 Several = Annotated[tuple[T, ...], BeforeValidator(written.several)]  # a list, or one value alone
 Listens = Annotated[Several[Annotated[ListenAddress, BeforeValidator(parse_listen)]], Field(min_length=1)]
@@ -42,12 +45,13 @@ TagPatterns = Several[Annotated[str, AfterValidator(written.tag_pattern)]]
 File = Annotated[Path, BeforeValidator(written.path)]
 UserName = Annotated[str, AfterValidator(written.user_name)]
 Password = Annotated[SecretStr, AfterValidator(lambda secret: _checked(secret, written.password))]
+Command = Annotated[Several[str], AfterValidator(written.command)]
 ProgramName = Annotated[str, AfterValidator(written.program_name)]
 Rate = Annotated[float, BeforeValidator(parse_rate)]  # a second, written 10/s or 300/m
 SearchURL = Annotated[str, BeforeValidator(parse_endpoint)]
 VariableName = Annotated[str, AfterValidator(written.variable_name)]
 Proxy = Annotated[SecretStr, AfterValidator(lambda secret: _checked(secret, parse_proxy))]
-RegistryName = Annotated[str, BeforeValidator(parse_registry), AfterValidator(written.no_alias)]
+UpstreamName = Annotated[str, BeforeValidator(parse_upstream_name), AfterValidator(written.no_alias)]
 
 
 class Section(BaseModel):
@@ -99,6 +103,7 @@ class Storage(Section):
     max_size: Annotated[SizeOrShare, AfterValidator(written.more_than_nothing)] = Share(percent=80.0)
     min_free: Annotated[SizeOrShare, AfterValidator(written.less_than_everything)] = Share(percent=5.0)
     durability: Literal["safe", "fast"] = "safe"
+    scrub: Duration = 30 * 86400.0  # in which every blob is read and verified once; 0: never
 
 
 class Upstream(Section):
@@ -110,15 +115,15 @@ class Upstream(Section):
     password_env: VariableName | None = None
     docker_config: File | None = None  # a config.json of Docker's: auths, credHelpers, credsStore
     credential_helper: ProgramName | None = None  # docker-credential-<name>, on the PATH
-    credential_command: Several[str] = ()  # program and arguments that print a login
-    credential_lifetime: Duration = 600.0  # how long a login from a helper or a command is used
+    credential_command: Command = ()  # program and arguments that print a login
+    credential_lifetime: Timeout = 600.0  # how long a login from a helper or a command is used
     tag_ttl: Duration = 300.0
     stale_for: Duration = 30 * 86400.0
     not_found_ttl: Duration = 10.0
     immutable_tags: TagPatterns = ()  # shell patterns; such a tag is never asked again
     on_deleted: Literal["serve", "forget"] = "serve"  # what becomes of a tag that the upstream no longer has
     honour_no_cache: bool = False  # whether a client's Cache-Control: no-cache makes a tag due
-    budget_reserve: SizeOrShare = Share(percent=10.0)  # of a pull limit, kept for pulls that clients wait for
+    budget_reserve: Pulls = Share(percent=10.0)  # of a pull limit, kept for pulls that clients wait for
     request_rate: Rate | None = None  # requests to this upstream, written 10/s or 300/m
     allow: RepositoryPatterns = ("*",)  # shell patterns of repositories
     deny: RepositoryPatterns = ()
@@ -132,16 +137,10 @@ class Upstream(Section):
     allow_private_addresses: bool = False
 
     @model_validator(mode="after")
-    def _one_password(self) -> Self:
-        sources = ("password", "password_file", "password_env")
-        given = [source for source in sources if getattr(self, source) is not None]
-        involved = (("username",), *((source,) for source in sources))
-        if self.username is None and given:
-            raise Inconsistent([Conflict((given[0],), "has no meaning without username", involved)])
-        if self.username is not None and len(given) != 1:
-            what = "several passwords" if given else "no password"
-            message = f"comes with {what}: give one of password, password_file, password_env"
-            raise Inconsistent([Conflict(("username",), message, involved)])
+    def _keys_agree(self) -> Self:
+        conflicts = list(disagreements_within(self))
+        if conflicts:
+            raise Inconsistent(conflicts)
         return self
 
 
@@ -150,13 +149,16 @@ class Limits(Section):
     token_size: Annotated[Size, Field(ge=1024)] = 64 * 1024
     memory_cache: Size = 32 * 1024**2  # manifests and small blobs kept in memory
     connections: Annotated[Count, Field(ge=1)] = 4096
+    connections_per_client: Annotated[Count, Field(ge=1)] = 1024  # from one address, unless it is a trusted proxy
     fetches_per_upstream: Annotated[Count, Field(ge=1)] = 32
     fetch_wait: Duration = 60.0  # how long a blob may wait for its turn at the upstream
     connect_timeout: Timeout = 5.0
     first_byte_timeout: Timeout = 10.0
     read_timeout: Timeout = 30.0  # the longest silence within an upstream's body
     answer_timeout: Timeout = 14.0  # tokens, redirects and all endpoints together, before the first byte
+    client_head: Timeout = 15.0  # from the first byte of a request's head to the last
     client_stall: Timeout = 60.0  # how long a client may take nothing
+    client_rate: Size = 1024  # bytes a second that a client has to take on average, while it is waited for
     keepalive: Timeout = 30.0  # how long an idle client connection is kept
     resumes: Count = 5  # tries of a broken body without progress
     redirects: Count = 5
@@ -175,7 +177,7 @@ class Settings(Section):
     default_upstream: Annotated[str, BeforeValidator(parse_registry)] = "docker.io"  # any of its names
     builtin_upstreams: bool = True
     catalog: bool = False  # whether /v2/_catalog tells what is cached
-    upstreams: Annotated[dict[RegistryName, Upstream], BeforeValidator(written.each_once)] = {}
+    upstreams: Annotated[dict[UpstreamName, Upstream], BeforeValidator(written.each_once)] = {}
     limits: Limits = Limits()
     log: Log = Log()
 
@@ -190,14 +192,18 @@ class Settings(Section):
         """Every upstream that is served, by name, with all its values.
 
         A built-in registry that is also configured keeps its endpoint unless `endpoints` replaces it, even where
-        `builtin_upstreams: false` drops those that are not configured.
+        `builtin_upstreams: false` drops those that are not configured. One that stands for many hosts has none:
+        each of them is its own.
         """
         names = [*ENDPOINTS, *self.upstreams] if self.builtin_upstreams else self.upstreams
         return {name: _with_endpoint(name, self.upstreams.get(name, Upstream())) for name in dict.fromkeys(names)}
 
     def aliases(self) -> dict[str, str]:
-        """Every name that a registry which is served goes by, its own included → the name of the upstream."""
-        own = {name: name for name in self.resolved_upstreams()}
+        """Every name that a registry which is served goes by, its own included → the name of the upstream.
+
+        Patterns are not among them, because no registry goes by one.
+        """
+        own = {name: name for name in self.resolved_upstreams() if not is_pattern(name)}
         return own | {alias: name for alias, name in ALIASES.items() if name in own}
 
     def hosts(self) -> dict[str, str]:
@@ -206,7 +212,9 @@ class Settings(Section):
 
 
 def _with_endpoint(name: str, upstream: Upstream) -> Upstream:
-    return upstream if upstream.endpoints else upstream.model_copy(update={"endpoints": (endpoint_of(name),)})
+    if upstream.endpoints or is_pattern(name):
+        return upstream
+    return upstream.model_copy(update={"endpoints": (endpoint_of(name),)})
 
 
 def _checked(secret: SecretStr, parse: Callable[[str], str]) -> SecretStr:

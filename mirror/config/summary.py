@@ -16,23 +16,46 @@ def summarise(settings: Settings) -> Iterator[str]:
     limits = f"at most {storage.max_size}, {storage.min_free} of the disk kept free"
     yield f"cache      {storage.root.absolute()} ({limits}, durability {storage.durability})"
     yield f"log        {settings.log.format}, level {settings.log.level}, requests {_yes_or_no(settings.log.access)}"
+    if settings.catalog:
+        yield "catalog    /v2/_catalog tells what is cached"
     default = settings.aliases()[settings.default_upstream]
     for name, upstream in settings.resolved_upstreams().items():
         remarks = ", ".join([*_remarks(upstream), *(["default"] if name == default else [])])
-        yield f"upstream   {name} = {' '.join(upstream.endpoints)}" + (f" ({remarks})" if remarks else "")
+        where = " ".join(upstream.endpoints) or "every host that matches"
+        yield f"upstream   {name} = {where}" + (f" ({remarks})" if remarks else "")
 
 
 def _remarks(upstream: Upstream) -> Iterator[str]:
-    if upstream.username is not None:
-        yield f"user {upstream.username}, password {_password_source(upstream)}"
+    login = _login(upstream)
+    if login is not None:
+        yield login
+    if upstream.client_certificate is not None:
+        yield f"certificate {upstream.client_certificate}"
     if upstream.hosts:
         yield f"also as {' '.join(upstream.hosts)}"
+    if upstream.search is not None:
+        yield f"searched at {upstream.search}"
+    if upstream.request_rate is not None:
+        yield f"at most {upstream.request_rate:g} requests a second"
     if upstream.proxy is not None:
         yield "through a proxy"
     if upstream.insecure:
         yield "insecure"
     if upstream.allow_private_addresses:
         yield "private addresses allowed"
+
+
+def _login(upstream: Upstream) -> str | None:
+    """Where it comes from. Of a command only the program: an argument may be a secret."""
+    if upstream.docker_config is not None:
+        return f"login from {upstream.docker_config}"
+    if upstream.credential_helper is not None:
+        return f"login from docker-credential-{upstream.credential_helper}"
+    user = f"user {upstream.username}" if upstream.username is not None else None
+    if upstream.credential_command:
+        program = upstream.credential_command[0]
+        return f"{user}, password from program {program}" if user else f"login from program {program}"
+    return f"{user}, password {_password_source(upstream)}" if user else None
 
 
 def _password_source(upstream: Upstream) -> str:

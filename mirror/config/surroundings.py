@@ -6,7 +6,9 @@ No message repeats what a file holds.
 from __future__ import annotations
 
 import errno
+import json
 import os
+import shutil
 import ssl
 import stat
 from collections.abc import Iterator
@@ -14,9 +16,10 @@ from pathlib import Path
 
 from mirror.config.conflicts import Place
 from mirror.config.problems import Problem
-from mirror.config.settings import TLS, Settings, Storage
+from mirror.config.settings import TLS, Settings, Storage, Upstream
 
 _PASSWORD_SIZE = 64 * 1024  # bytes
+_DOCKER_CONFIG_SIZE = 1024 * 1024
 _NO_CERTIFICATE = "holds no certificate in PEM that can be used"
 
 
@@ -27,26 +30,45 @@ def unusable(settings: Settings) -> Iterator[Problem]:
 
 
 def unusable_files(settings: Settings) -> Iterator[Problem]:
-    """The certificates, keys, authorities and password files among it."""
+    """The certificates, keys, authorities, and the files and programs that logins come from, among it."""
     yield from _tls(settings.server.tls)
     for name, upstream in settings.upstreams.items():
+        place = ("upstreams", name)
         if upstream.ca_file is not None:
-            yield from _told(("upstreams", name, "ca_file"), _no_certificate(upstream.ca_file))
-        if upstream.password_file is not None:
-            yield from _told(("upstreams", name, "password_file"), _no_password(upstream.password_file))
+            yield from _told((*place, "ca_file"), _no_certificate(upstream.ca_file))
+        pair = (upstream.client_certificate, upstream.client_key)
+        yield from _certificate_and_key((*place, "client_certificate"), (*place, "client_key"), pair)
+        yield from _login(place, upstream)
 
 
 def _tls(tls: TLS) -> Iterator[Problem]:
     place = ("server", "tls")
-    if tls.certificate is not None and tls.key is not None:
-        certificate = _no_certificate(tls.certificate)
-        key = _unreadable(tls.key)
-        yield from _told((*place, "certificate"), certificate)
-        yield from _told((*place, "key"), key)
-        if certificate is None and key is None:
-            yield from _told((*place, "key"), _no_key_of(tls.certificate, tls.key))
+    yield from _certificate_and_key((*place, "certificate"), (*place, "key"), (tls.certificate, tls.key))
     if tls.client_ca is not None:
         yield from _told((*place, "client_ca"), _no_certificate(tls.client_ca))
+
+
+def _certificate_and_key(place: Place, key_place: Place, pair: tuple[Path | None, Path | None]) -> Iterator[Problem]:
+    certificate, key = pair
+    if certificate is None or key is None:
+        return
+    no_certificate, no_key = _no_certificate(certificate), _unreadable(key)
+    yield from _told(place, no_certificate)
+    yield from _told(key_place, no_key)
+    if no_certificate is None and no_key is None:
+        yield from _told(key_place, _no_key_of(certificate, key))
+
+
+def _login(place: Place, upstream: Upstream) -> Iterator[Problem]:
+    if upstream.password_file is not None:
+        yield from _told((*place, "password_file"), _no_password(upstream.password_file))
+    if upstream.docker_config is not None:
+        yield from _told((*place, "docker_config"), _no_docker_config(upstream.docker_config))
+    if upstream.credential_helper is not None:
+        program = f"docker-credential-{upstream.credential_helper}"
+        yield from _told((*place, "credential_helper"), _no_program(program))
+    if upstream.credential_command:
+        yield from _told((*place, "credential_command"), _no_program(upstream.credential_command[0]))
 
 
 def _storage(storage: Storage) -> Iterator[Problem]:
@@ -124,6 +146,25 @@ def _no_password(path: Path) -> str | None:
     except UnicodeDecodeError:
         return "is not text in UTF-8"
     return None if content.rstrip(b"\r\n") else "is empty"
+
+
+def _no_docker_config(path: Path) -> str | None:
+    try:
+        content = _start(path, _DOCKER_CONFIG_SIZE + 1)
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError):
+        document = None
+    return None if isinstance(document, dict) else "is not a configuration of Docker's: it holds no JSON object"
+
+
+def _no_program(name: str) -> str | None:
+    if shutil.which(name) is not None:
+        return None
+    where = "there is no such file, or this user may not run it" if "/" in name else f"{name} is not on the PATH"
+    return f"cannot be run: {where}"
 
 
 def _told(place: Place, message: str | None) -> Iterator[Problem]:

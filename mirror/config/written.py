@@ -93,6 +93,18 @@ def program_name(value: str) -> str:
     return value
 
 
+def command(value: tuple[str, ...]) -> tuple[str, ...]:
+    """A program and its arguments, started without a shell: no argument is split, and none is expanded."""
+    if any(_CONTROL.search(word) for word in value):
+        raise ValueError("holds control characters")
+    program = value[0] if value else "/"
+    if len(value) == 1 and " " in program:
+        raise ValueError("is one word with spaces: write the program and each argument as items of a list")
+    if not program or program.startswith(("-", "~")) or ("/" in program and not program.startswith("/")):
+        raise ValueError("begins with no program: give a name that is found on the PATH, or a path from / on")
+    return value
+
+
 def no_alias(registry: str) -> str:
     """Docker Hub is configured under one name, although clients know it by several."""
     if registry in ALIASES:

@@ -63,7 +63,10 @@ def test_the_version_is_told_in_two_ways() -> None:
     assert run("--version").stdout == f"mirror {__version__}\n"
 
 
-@pytest.mark.parametrize("command", [(), ("serve",), ("check",), ("healthcheck",), ("version",)])
+COMMANDS = ("serve", "check", "explain", "doctor", "freeze", "thaw", "budget", "fsck", "healthcheck", "version")
+
+
+@pytest.mark.parametrize("command", [(), *((command,) for command in COMMANDS)])
 def test_every_command_explains_itself(command: tuple[str, ...]) -> None:
     result = run(*command, "--help")
     assert result.exit_code == 0
@@ -72,7 +75,7 @@ def test_every_command_explains_itself(command: tuple[str, ...]) -> None:
 
 def test_the_help_names_every_command() -> None:
     text = run("--help").stdout
-    for command in ("serve", "check", "healthcheck", "version"):
+    for command in COMMANDS:
         assert f"\n  {command} " in text
 
 
@@ -86,7 +89,7 @@ def test_check_shows_what_a_configuration_amounts_to_without_secrets(tmp_path: P
     assert "canary" not in result.output
 
 
-@pytest.mark.parametrize("command", ["check", "serve", "healthcheck"])
+@pytest.mark.parametrize("command", ["check", "serve", "healthcheck", "doctor"])
 def test_a_wrong_configuration_ends_any_command_with_2_and_every_problem_on_a_line(
     tmp_path: Path, command: str
 ) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable
+from dataclasses import fields
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from mirror.metrics import CONTENT_TYPE, Levels, Metrics, Tally
+from mirror.metrics import CONTENT_TYPE, Levels, Metrics, Tally, UpstreamLevels
 from mirror.outcome import Outcome
 from tests.support.figures import figure, figures
 
@@ -29,19 +30,27 @@ NAMES = {
     "mirror_cache_limit_bytes": ("gauge", set()),
     "mirror_evicted_bytes": ("counter", set()),
     "mirror_facts_lost": ("counter", set()),
+    "mirror_scrubbed_bytes": ("gauge", set()),
+    "mirror_scrub_total_bytes": ("gauge", set()),
+    "mirror_scrub_last_finished_timestamp_seconds": ("gauge", set()),
     "mirror_client_connections": ("gauge", set()),
     "mirror_connections_refused": ("counter", set()),
+    "mirror_frozen": ("gauge", set()),
+    "mirror_upstream_breaker": ("gauge", {"upstream"}),
+    "mirror_upstream_pull_budget_limit": ("gauge", {"upstream"}),
+    "mirror_upstream_pull_budget_remaining": ("gauge", {"upstream"}),
 }
 
 
 def levels(value: Callable[[], float] = lambda: 7) -> Levels:
-    return Levels(*[value] * 9)
+    return Levels(*[value] * len(fields(Levels)))
 
 
 def everything() -> Metrics:
     """Metrics in which each figure has been counted once."""
     metrics = Metrics("1.2.3", now=lambda: 1000.0)
     metrics.watch(levels())
+    metrics.watch_upstreams(lambda: [UpstreamLevels("docker.io", 2, 100, 76)])
     metrics.requests.add("docker.io", "blob", Outcome.HIT, 1234)
     metrics.exchange("docker.io", "blob", "200", 0.25, 5678)
     metrics.corrupt("store")
@@ -164,3 +173,41 @@ def test_counting_goes_on_while_somebody_looks() -> None:
     finally:
         stop.set()
         counting.join()
+
+
+def test_upstreams_that_clients_have_a_say_in_are_counted_together() -> None:
+    tally = Tally()
+    tally.label = lambda name: "*.pkg.dev" if name.endswith(".pkg.dev") else name
+    for name in ("a.pkg.dev", "b.pkg.dev", "ghcr.io", "a.pkg.dev"):
+        tally.add(name, "blob", "hit", 10)
+    requests, served = tally.collect()
+    assert {sample.labels["upstream"]: sample.value for sample in requests.samples} == {"*.pkg.dev": 3, "ghcr.io": 1}
+    assert {sample.labels["upstream"]: sample.value for sample in served.samples} == {"*.pkg.dev": 30, "ghcr.io": 10}
+
+
+def test_an_upstream_stands_as_whoever_watches_it_says_at_that_moment() -> None:
+    standing = [UpstreamLevels("docker.io", 0, 100, 76), UpstreamLevels("ghcr.io", 2)]
+    metrics = Metrics("1")
+    metrics.watch_upstreams(lambda: standing)
+    text = metrics.render()
+    assert figure(text, "mirror_upstream_breaker", upstream="docker.io") == 0
+    assert figure(text, "mirror_upstream_breaker", upstream="ghcr.io") == 2
+    assert figure(text, "mirror_upstream_pull_budget_limit", upstream="docker.io") == 100
+    assert figure(text, "mirror_upstream_pull_budget_remaining", upstream="docker.io") == 76
+    assert figure(text, "mirror_upstream_pull_budget_limit", upstream="ghcr.io") is None
+    assert figure(text, "mirror_upstream_pull_budget_remaining", upstream="ghcr.io") is None
+    standing[:] = [UpstreamLevels("docker.io", 1)]
+    text = metrics.render()
+    assert figure(text, "mirror_upstream_breaker", upstream="docker.io") == 1
+    assert figure(text, "mirror_upstream_breaker", upstream="ghcr.io") is None
+    assert figure(text, "mirror_upstream_pull_budget_limit", upstream="docker.io") is None
+
+
+def test_of_upstreams_that_go_by_one_name_the_one_that_is_worst_off_is_told() -> None:
+    standing = [UpstreamLevels("*.dev", 0, 100, 76), UpstreamLevels("*.dev", 2, 50, 5), UpstreamLevels("*.dev", 1)]
+    metrics = Metrics("1")
+    metrics.watch_upstreams(lambda: standing)
+    text = metrics.render()
+    assert figure(text, "mirror_upstream_breaker", upstream="*.dev") == 2
+    assert figure(text, "mirror_upstream_pull_budget_limit", upstream="*.dev") == 50
+    assert figure(text, "mirror_upstream_pull_budget_remaining", upstream="*.dev") == 5

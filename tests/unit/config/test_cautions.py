@@ -35,3 +35,30 @@ def test_an_account_that_is_never_sent_is_told_with_the_endpoint() -> None:
 )
 def test_what_is_meant_is_not_told(upstream: dict[str, Any]) -> None:
     assert told(**upstream) == []
+
+
+def test_one_login_for_whoever_matches_a_pattern_is_told() -> None:
+    def of_pattern(**upstream: Any) -> list[str]:
+        return list(cautions(Settings.model_validate({"upstreams": {"*.azurecr.io": upstream}})))
+
+    (caution,) = of_pattern(**ACCOUNT)
+    assert caution.startswith("upstreams.*.azurecr.io.username: one login for every host that matches")
+    (caution,) = of_pattern(credential_command="print-login")
+    assert caution.startswith("upstreams.*.azurecr.io.credential_command: one login")
+    assert of_pattern(credential_helper="acr-env") == of_pattern(docker_config="/config.json") == of_pattern() == []
+
+
+def test_a_login_from_elsewhere_that_is_never_sent_is_told_too() -> None:
+    (caution,) = told(credential_helper="canary", endpoints="http://b.example")
+    assert caution.startswith("upstreams.a.example.credential_helper: is never sent to http://b.example,")
+
+
+def test_a_catalogue_of_what_a_login_has_brought_is_told() -> None:
+    def of_catalog(**upstream: Any) -> list[str]:
+        values = {"catalog": True, "upstreams": {"a.example": upstream}}
+        return list(cautions(Settings.model_validate(values)))
+
+    (caution,) = of_catalog(**ACCOUNT)
+    assert caution.startswith("catalog: whoever may ask learns the names of what is pulled from a.example")
+    assert of_catalog() == []
+    assert told(**ACCOUNT) == []

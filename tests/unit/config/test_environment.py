@@ -12,7 +12,7 @@ from mirror.config.conflicts import Place
 from mirror.config.environment import Environment, read
 from mirror.config.settings import Section, Settings, Upstream
 
-REGISTRIES = ("docker.io", "ghcr.io", "a-b.io", "a.b.io", "xn--bcher-kva.example", "Registry.Lan:5000")
+REGISTRIES = ("docker.io", "ghcr.io", "a-b.io", "a.b.io", "xn--bcher-kva.example", "Registry.Lan:5000", "*.pkg.dev")
 
 
 def environment(variables: Mapping[str, str]) -> Environment:
@@ -59,6 +59,9 @@ def test_every_setting_can_be_set() -> None:
         ("registry.lan:5000", "Registry.Lan:5000"),
         ("A-B.IO", "a-b.io"),
         ("New.Example:8443", "new.example:8443"),
+        ("__PKG_DEV", "*.pkg.dev"),
+        ("*.Pkg.Dev", "*.pkg.dev"),
+        ("*.azurecr.io", "*.azurecr.io"),
     ],
 )
 def test_an_upstream_is_named_literally_or_as_shells_can_write_it(written: str, registry: str) -> None:

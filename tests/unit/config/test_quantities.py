@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mirror.config.quantities import Share, parse_duration, parse_share, parse_size
+from mirror.config.quantities import Share, parse_duration, parse_pulls, parse_rate, parse_share, parse_size
 
 
 def test_a_size_is_one_that_the_system_can_count() -> None:
@@ -84,9 +84,34 @@ def test_a_share_reads_what_it_writes() -> None:
 
 @given(st.one_of(st.text(), st.integers(), st.floats(), st.none(), st.booleans()))
 def test_anything_is_a_quantity_or_a_value_error(written: object) -> None:
-    for parse in (parse_size, parse_duration, parse_share):
+    for parse in (parse_size, parse_duration, parse_share, parse_pulls, parse_rate):
         try:
             value = parse(written)
         except ValueError:
             continue
         assert isinstance(value, Share) or value >= 0
+
+
+@pytest.mark.parametrize(
+    ("written", "rate"), [("10/s", 10), ("300/m", 5), ("3600 / h", 1), (2, 2), (0.5, 0.5), ("1.5/s", 1.5)]
+)
+def test_a_rate_is_a_number_in_a_unit_of_time(written: object, rate: float) -> None:
+    assert parse_rate(written) == pytest.approx(rate)
+
+
+@pytest.mark.parametrize("written", ["", "10", "10/d", "0/s", 0, -1, True, None, "fast", float("nan"), float("inf")])
+def test_what_is_no_rate_is_refused(written: object) -> None:
+    with pytest.raises(ValueError, match="not a rate"):
+        parse_rate(written)
+
+
+def test_a_reserve_is_a_number_of_pulls_or_a_percentage_of_a_limit() -> None:
+    assert parse_pulls("10%").of(200) == 20
+    assert parse_pulls(20).of(200) == parse_pulls("20").of(100) == 20
+    assert parse_pulls(Share(size=3)) == Share(size=3)
+
+
+@pytest.mark.parametrize("written", ["", "20GiB", "-1", "1.5", True, None, "1e3", "\u0663", "9999999999"])
+def test_what_is_no_number_of_pulls_is_refused(written: object) -> None:
+    with pytest.raises(ValueError, match="not a number of pulls"):
+        parse_pulls(written)

@@ -60,6 +60,12 @@ def test_quantities_become_bytes_seconds_and_shares() -> None:
     assert (read.storage.max_size, read.storage.min_free) == (Share(percent=50.0), Share(size=10))
 
 
+def test_the_scrub_takes_its_time_or_is_off() -> None:
+    assert Settings().storage.scrub == 30 * 86400.0
+    assert settings(storage={"scrub": "2w"}).storage.scrub == 14 * 86400.0
+    assert settings(storage={"scrub": 0}).storage.scrub == 0
+
+
 def test_an_empty_key_has_its_default() -> None:
     read = settings(server=None, log={"level": None}, upstreams={"docker.io": None, "ghcr.io": {"tag_ttl": None}})
     assert read.server == Settings().server
@@ -86,6 +92,7 @@ def test_settings_cannot_be_changed() -> None:
         {"storage": {"max_size": 0}},
         {"storage": {"root": ""}},
         {"storage": {"durability": "maybe"}},
+        {"storage": {"scrub": "often"}},
         {"default_upstream": "unknown.example"},
         {"default_upstream": "unknown"},
         {"builtin_upstreams": False},
@@ -93,6 +100,15 @@ def test_settings_cannot_be_changed() -> None:
         {"upstreams": {"index.docker.io": {}}},
         {"upstreams": {"docker.io": {}, "Docker.io": {}}},
         {"upstreams": {"a.example": {"hosts": "m.lan"}, "b.example": {"hosts": "M.lan"}}},
+        {"upstreams": {"*.io": {}}},
+        {"upstreams": {"*.pkg.dev": {"hosts": "m.lan"}}},
+        {"upstreams": {"*.pkg.dev": {"endpoints": "https://a.pkg.dev"}}},
+        {"upstreams": {"*.pkg.dev": {"search": "https://a.pkg.dev"}}},
+        {"default_upstream": "*.pkg.dev", "upstreams": {"*.pkg.dev": {}}},
+        {"upstreams": {"a.example": {"credential_helper": "../x"}}},
+        {"upstreams": {"a.example": {"on_deleted": "keep"}}},
+        {"upstreams": {"a.example": {"budget_reserve": "4GiB"}}},
+        {"upstreams": {"a.example": {"request_rate": 0}}},
         {"limits": {"connect_timeout": 0}},
         {"limits": {"connections": 0}},
         {"limits": {"resumes": -1}},
@@ -188,3 +204,10 @@ def test_the_default_may_be_any_name_of_an_upstream_that_is_served() -> None:
 def test_a_host_means_one_upstream() -> None:
     read = settings(upstreams={"docker.io": {"hosts": ["Hub.Lan", "hub.lan:5000"]}, "ghcr.io": {"hosts": "gh.lan"}})
     assert read.hosts() == {"hub.lan": "docker.io", "hub.lan:5000": "docker.io", "gh.lan": "ghcr.io"}
+
+
+def test_a_pattern_is_an_upstream_without_an_endpoint_and_no_name_of_a_registry() -> None:
+    read = settings(upstreams={"*.Pkg.dev": {"tag_ttl": "1h"}})
+    assert read.resolved_upstreams()["*.pkg.dev"].endpoints == ()
+    assert read.resolved_upstreams()["*.pkg.dev"].tag_ttl == 3600
+    assert "*.pkg.dev" not in read.aliases()

@@ -51,3 +51,24 @@ def test_what_is_unusual_about_an_upstream_is_said_and_no_secret() -> None:
         "upstream   b.example = https://b.example (user eve, password from variable B, private addresses allowed)",
     ]
     assert "canary" not in "\n".join(lines)
+
+
+def test_where_a_login_comes_from_is_said_and_what_a_program_is_told_is_not() -> None:
+    upstreams = {
+        "a.example": {"docker_config": "/home/alice/.docker/config.json"},
+        "b.example": {"username": "bob", "credential_command": ["/bin/login", "--canary"]},
+        "c.example": {"credential_command": ["login", "canary"], "request_rate": "300/m"},
+        "d.example": {"client_certificate": "/c", "client_key": "/canary", "search": "https://s.example"},
+        "*.pkg.dev": {"credential_helper": "gcloud"},
+    }
+    values = {"upstreams": upstreams, "builtin_upstreams": False, "default_upstream": "a.example", "catalog": True}
+    lines = list(summarise(Settings.model_validate(values)))
+    assert lines[4:] == [
+        "catalog    /v2/_catalog tells what is cached",
+        "upstream   a.example = https://a.example (login from /home/alice/.docker/config.json, default)",
+        "upstream   b.example = https://b.example (user bob, password from program /bin/login)",
+        "upstream   c.example = https://c.example (login from program login, at most 5 requests a second)",
+        "upstream   d.example = https://d.example (certificate /c, searched at https://s.example)",
+        "upstream   *.pkg.dev = every host that matches (login from docker-credential-gcloud)",
+    ]
+    assert "canary" not in "".join(lines)

@@ -84,7 +84,11 @@ def test_every_file_that_is_missing_is_told(tmp_path: Path) -> None:
     missing = str(tmp_path / "missing")
     tls = {"certificate": missing, "key": missing, "client_ca": missing}
     upstream = {"username": "alice", "password_file": missing, "ca_file": missing}
-    assert told(server={"tls": tls}, upstreams={"a.example": upstream}) == {
+    shown = {"client_certificate": missing, "client_key": missing, "docker_config": missing}
+    assert told(server={"tls": tls}, upstreams={"a.example": upstream, "b.example": shown}) == {
+        "upstreams.b.example.client_certificate": NOT_THERE,
+        "upstreams.b.example.client_key": NOT_THERE,
+        "upstreams.b.example.docker_config": NOT_THERE,
         "server.tls.certificate": NOT_THERE,
         "server.tls.key": NOT_THERE,
         "server.tls.client_ca": NOT_THERE,
@@ -198,3 +202,41 @@ def test_looking_changes_no_file(tmp_path: Path) -> None:
     assert told(upstreams={"a.example": {"username": "alice", "password_file": str(file)}}) == {}
     after = file.stat()
     assert (stat.S_IMODE(after.st_mode), after.st_mtime_ns) == (0o400, before.st_mtime_ns)
+
+
+def test_a_certificate_for_the_upstream_has_its_key(tmp_path: Path, authority: Authority) -> None:
+    certificate, key = authority.server_files("mirror.test")
+    (tmp_path / "other").mkdir()
+    _, other = Authority(tmp_path / "other").server_files("mirror.test")
+    pair = {"client_certificate": str(certificate), "client_key": str(key)}
+    assert told(upstreams={"a.example": pair}) == {}
+    assert told(upstreams={"a.example": {**pair, "client_key": str(other)}}) == {
+        "upstreams.a.example.client_key": "does not belong to the certificate"
+    }
+
+
+@pytest.mark.parametrize("content", ["", "canary", "[]", "{", "[" * 100_000])
+def test_a_configuration_of_dockers_is_a_json_object(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "config.json"
+    file.write_text('{"auths": {}}')
+    assert told(upstreams={"a.example": {"docker_config": str(file)}}) == {}
+    file.write_text(content)
+    assert told(upstreams={"a.example": {"docker_config": str(file)}}) == {
+        "upstreams.a.example.docker_config": "is not a configuration of Docker's: it holds no JSON object"
+    }
+
+
+def test_a_program_that_prints_logins_can_be_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "docker-credential-canary"
+    program.write_text("#!/bin/sh\n")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    helper = {"upstreams": {"a.example": {"credential_helper": "canary"}}}
+    command = {"upstreams": {"a.example": {"credential_command": [str(program), "secret"]}}}
+    assert told(**helper) == {
+        "upstreams.a.example.credential_helper": "cannot be run: docker-credential-canary is not on the PATH"
+    }
+    assert told(**command) == {
+        "upstreams.a.example.credential_command": "cannot be run: there is no such file, or this user may not run it"
+    }
+    program.chmod(0o755)
+    assert told(**helper) == told(**command) == {}

@@ -122,3 +122,26 @@ def test_no_message_repeats_the_value(check: Callable[[str], str]) -> None:
     with pytest.raises(ValueError, match=r"^not ") as refusal:
         check("canary: \n")
     assert "canary" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("words", [("aws-login",), ("/opt/bin/login", "--region", "eu west", ""), ()])
+def test_a_command_is_a_program_and_its_arguments(words: tuple[str, ...]) -> None:
+    assert written.command(words) == words
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("aws ecr get-login-password",), "one word with spaces"),
+        (("bin/login", "x"), "begins with no program"),
+        (("./login",), "begins with no program"),
+        (("~/login",), "begins with no program"),
+        (("-x", "y"), "begins with no program"),
+        (("", "y"), "begins with no program"),
+        (("login", "a\0b"), "control characters"),
+    ],
+)
+def test_a_command_that_would_depend_on_a_shell_or_a_directory_is_refused(words: tuple[str, ...], message: str) -> None:
+    with pytest.raises(ValueError, match=message) as refusal:
+        written.command(words)
+    assert "aws" not in str(refusal.value)

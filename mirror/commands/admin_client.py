@@ -1,0 +1,58 @@
+"""The operator's API of a running mirror, as the commands ask it. Knows how to ask, not what."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from mirror.errors import Refused
+from mirror.healthcheck import Question, converse
+
+TIMEOUT = 10.0  # seconds for each step of the conversation
+_LARGEST = 16 * 1024**2  # bytes of an answer
+_HEADERS = {"Host": "localhost"}
+_WORDS = 500  # characters of what it says went wrong
+
+
+class AdminClient:
+    """Asks at `url`, the admin listener's without a path (`healthcheck.admin_url` makes it of the configuration).
+
+    Whatever name the URL has, it asks for `localhost`: the listener refuses the other names, because of browsers.
+    """
+
+    def __init__(self, url: str, timeout: float = TIMEOUT) -> None:
+        self._url = url.rstrip("/")
+        self._timeout = timeout
+
+    def get(self, path: str, query: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """The document at `path`.
+
+        Raises OSError when nobody answers, or not as a mirror does; ValueError when the URL is none; Refused when it
+        answers no, with its reason.
+        """
+        return self._ask(path + (f"?{urlencode(query)}" if query else ""), Question(headers=_HEADERS, largest=_LARGEST))
+
+    def post(self, path: str, document: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """What is answered to `document` at `path`. Raises as `get` does."""
+        body = json.dumps(dict(document or {})).encode()
+        return self._ask(path, Question("POST", body, {**_HEADERS, "Content-Type": "application/json"}, _LARGEST))
+
+    def _ask(self, target: str, question: Question) -> dict[str, Any]:
+        status, body = converse(self._url + target, question, self._timeout)
+        try:
+            document = json.loads(body)
+        except ValueError:  # a UnicodeDecodeError is one
+            document = None
+        if not isinstance(document, dict):
+            raise OSError(f"{self._url} answered {status}, and not as a mirror's admin listener does")
+        if status != 200:
+            raise Refused(_words(document.get("error")) or f"the mirror answered {status}")
+        return document
+
+
+def _words(said: object) -> str:
+    """One printable line, whoever has answered."""
+    text = " ".join(str(said or "").split())[:_WORDS]
+    return "".join(character for character in text if character.isprintable())

@@ -1,0 +1,46 @@
+"""A group of commands of which some are imported only when they are called, so that `--help` answers at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import click
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """`module` has the command, as `command`. `summary` is the line that the group's help shows for it."""
+
+    module: str
+    summary: str
+
+
+class Table(click.Group):
+    """The commands that it is decorated with, and those of `later`, by name."""
+
+    def __init__(self, *arguments: Any, later: Mapping[str, Later], **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._later = later
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*super().list_commands(ctx), *self._later})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        later = self._later.get(cmd_name)
+        if later is None:
+            return super().get_command(ctx, cmd_name)
+        command: click.Command = import_module(later.module).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        names = self.list_commands(ctx)
+        limit = formatter.width - 6 - max(map(len, names))
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, self._summary(name, limit)) for name in names])
+
+    def _summary(self, name: str, limit: int) -> str:
+        later = self._later.get(name)
+        return self.commands[name].get_short_help_str(limit) if later is None else later.summary

@@ -1,0 +1,121 @@
+"""An explanation in words: each thing that can be so has its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mirror.commands.explain_words import lines_of
+
+ENDPOINT = {"place": "ghcr.io", "state": "closed", "probe_in": 0.0, "throttled_for": 0.0}
+ROUTE = {
+    "upstream": "ghcr.io",
+    "pattern": None,
+    "rule": "path",
+    "why": "the name begins with it",
+    "repository": "a/b",
+    "reference": "v1",
+    "admitted": True,
+    "credential": "anonymous",
+    "endpoints": [ENDPOINT],
+}
+TAG = {
+    "digest": "sha256:1",
+    "age": 60.0,
+    "verdict": "fresh",
+    "meaning": "answer without asking",
+    "next_check_in": 240.0,
+    "answerable_for": 30 * 86400.0,
+    "trouble": "",
+}
+IMAGE = {
+    "platform": "linux/amd64",
+    "digest": "sha256:2",
+    "manifest": True,
+    "blobs": 3,
+    "blobs_held": 3,
+    "bytes": 2048,
+    "bytes_held": 2048,
+    "unproven": 0,
+}
+DOCUMENT = {
+    "image": "ghcr.io/a/b:v1",
+    "route": ROUTE,
+    "frozen": False,
+    "tag": TAG,
+    "absent": False,
+    "manifest": "sha256:1",
+    "images": [IMAGE],
+    "asks": [],
+}
+
+
+def text(**values: Any) -> str:
+    return "\n".join(lines_of({**DOCUMENT, **values}))
+
+
+def of_image(**values: Any) -> str:
+    return text(images=[{**IMAGE, **values}])
+
+
+def of_tag(**values: Any) -> str:
+    return text(tag={**TAG, **values})
+
+
+def of_route(**values: Any) -> str:
+    return text(route={**ROUTE, **values})
+
+
+def test_what_is_cached_is_told_from_the_route_to_the_pull() -> None:
+    assert text().splitlines() == [
+        "image       ghcr.io/a/b:v1",
+        "upstream    ghcr.io, because the name begins with it",
+        "repository  a/b",
+        "asked as    anonymous",
+        "endpoint    ghcr.io: asked",
+        "tag         sha256:1, checked 60 s ago",
+        "            fresh: answer without asking; next check in 4 min; "
+        "answered for 30 d more while the upstream cannot be asked",
+        "cached      linux/amd64 sha256:2: manifest, 3 of 3 blobs (2.0 KiB of 2.0 KiB)",
+        "a pull now  is answered from the cache",
+    ]
+
+
+def test_without_a_cache_there_is_the_route_alone() -> None:
+    assert text(asks=None, images=None, tag=None).splitlines() == text().splitlines()[:5]
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (of_route(pattern="*.pkg.dev"), "(by the pattern *.pkg.dev)"),
+        (of_route(admitted=False), "not admitted by `allow` and `deny`"),
+        (of_route(admitted=False), "is refused, and nobody is asked"),
+        (of_route(endpoints=[{**ENDPOINT, "state": "open", "probe_in": 5.0}]), "left alone for 5 s more"),
+        (of_route(endpoints=[{**ENDPOINT, "state": "half_open"}]), "one request is let through"),
+        (of_route(endpoints=[{**ENDPOINT, "throttled_for": 90.0}]), "asked, limits our requests for 90 s more"),
+        (of_tag(next_check_in=None, answerable_for=None), "it never moves"),
+        (of_tag(next_check_in=0.0), "a check is due"),
+        (of_tag(next_check_in=0.0, answerable_for=0.0), "too old to be answered"),
+        (text(frozen=True), "until `mirror thaw`"),
+        (text(frozen=True, asks=["GET manifests/v1"]), "refused as long as contact is frozen"),
+        (text(absent=True, tag=None, images=[]), "is answered 404"),
+        (text(tag=None, images=[], asks=["GET manifests/v1"]), "a pull now  asks GET manifests/v1"),
+        (text(images=None), "not everything could be looked at in time"),
+        (text(images=[]), "nothing of it"),
+        (of_image(blobs_held=1, bytes_held=1024), "for linux/amd64: 2 blobs of 1.0 KiB"),
+        (of_image(unproven=2), "2 to be confirmed by the upstream"),
+        (of_image(unproven=2), "a HEAD for 2 blobs"),
+        (of_image(manifest=False), "its manifest, and then its blobs"),
+    ],
+)
+def test_each_thing_that_can_be_so_is_said(said: str, words: str) -> None:
+    assert words in said
+
+
+def test_a_platform_that_nobody_has_wanted_is_not_said_to_be_missing() -> None:
+    other = {**IMAGE, "platform": "linux/arm64", "manifest": False, "blobs": None, "bytes": None}
+    said = text(images=[IMAGE, other])
+    assert "linux/arm64 sha256:2: nothing" in said
+    assert said.endswith("is answered from the cache")
