@@ -7,7 +7,7 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 ARGS ?=
-ROUNDS ?= 20
+ROUNDS ?= 1
 IMAGE ?= mirror:latest
 
 VENV := .venv
@@ -44,14 +44,19 @@ lint: $(TEST) ## Check how the code is written
 types: $(TEST) ## Check the types, strictly
 	@$(VENV)/bin/python -m mypy --no-error-summary
 
-bench: $(TEST) ## Measure speed against peers, on this machine
+bench: packages $(TEST) ## Measure speed beside nginx and distribution, on this machine
 	@$(VENV)/bin/python -m bench.run $(ARGS)
 
-soak: packages $(TEST) ## Repeat the tests of faults, random input and real clients (ROUNDS=20)
-	@for round in $$(seq $(ROUNDS)); do \
+soak: packages $(TEST) ## Run the long tests: faults, random input, load, real clients; then a table of figures (ROUNDS=1)
+	@figures=$$(mktemp); trap 'rm -f "$$figures"' EXIT; status=0; \
+	export MIRROR_SOAK=1 MIRROR_FIGURES="$$figures"; \
+	for round in $$(seq $(ROUNDS)); do \
 	  echo "round $$round of $(ROUNDS)"; \
-	  $(PYTEST) -q --hypothesis-seed=$$RANDOM tests/integration tests/faults tests/fuzz tests/clients $(ARGS); \
-	done
+	  $(PYTEST) -q --timeout=3600 -o tmp_path_retention_policy=none --hypothesis-seed=$$RANDOM \
+	    tests/integration tests/faults tests/fuzz tests/clients $(ARGS) || status=1; \
+	done; \
+	$(VENV)/bin/python -m tests.support.measured; \
+	exit $$status
 
 image: ## Build the container image with docker, podman or buildah (IMAGE=mirror:latest)
 	@if docker info > /dev/null 2>&1; then engine=docker; \

@@ -1,6 +1,6 @@
 """aiohttp alone, with one handler that says always the same: what a small answer costs before we do anything.
 
-usage: python -m bench.bare asyncio|uvloop    (prints its port)
+usage: python -m bench.bare asyncio|uvloop PORT
 """
 
 from __future__ import annotations
@@ -17,9 +17,8 @@ async def _answer(_: web.BaseRequest) -> web.Response:
     return web.Response(body=_BODY, content_type="application/json")
 
 
-async def serve() -> None:
-    server = await asyncio.get_running_loop().create_server(web.Server(_answer, access_log=None), "127.0.0.1", 0)
-    print(server.sockets[0].getsockname()[1], flush=True)
+async def serve(port: int) -> None:
+    await asyncio.get_running_loop().create_server(web.Server(_answer, access_log=None), "127.0.0.1", port)
     await asyncio.Event().wait()
 
 
@@ -28,4 +27,4 @@ if __name__ == "__main__":
         import uvloop
 
         uvloop.install()
-    asyncio.run(serve())
+    asyncio.run(serve(int(sys.argv[2])))

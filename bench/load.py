@@ -1,6 +1,6 @@
 """Clients that cost little: they read answers without looking at them, so that the server is what is measured.
 
-usage: python -m bench.load PORT TARGET METHOD CLIENTS SECONDS|COUNT   (prints JSON: requests, bytes, seconds, first)
+usage: python -m bench.load PORT TARGET METHOD CLIENTS SECONDS|COUNT   (prints JSON)
 With METHOD `GET#` or `HEAD#` a header has another number in each request, so that no two of them are the same bytes.
 """
 
@@ -10,10 +10,20 @@ import itertools
 import json
 import selectors
 import socket
+import statistics
 import sys
 import time
 from dataclasses import dataclass, field
 
+_ACCEPT = ", ".join(
+    (
+        "application/vnd.docker.distribution.manifest.v2+json",
+        "application/vnd.docker.distribution.manifest.list.v2+json",
+        "application/vnd.oci.image.manifest.v1+json",
+        "application/vnd.oci.image.index.v1+json",
+        "*/*",
+    )
+)
 _numbers = itertools.count()
 _UNTOUCHED = bytearray(4 * 1024**2)  # MSG_TRUNC writes nothing into it
 
@@ -60,6 +70,7 @@ class Result:
     bytes: int = 0
     seconds: float = 0.0
     first: list[float] = field(default_factory=list)  # seconds to the first byte of each client's first answer
+    times: list[float] = field(default_factory=list)  # seconds that each answer took
 
 
 def run(port: int, request: bytes, clients: int, seconds: float, count: int) -> Result:
@@ -86,6 +97,7 @@ def run(port: int, request: bytes, clients: int, seconds: float, count: int) -> 
                 result.first.append(time.perf_counter() - client.began)
             if client.left == 0:
                 result.requests += 1
+                result.times.append(time.perf_counter() - client.began)
                 done[id(client)] += 1
                 if (count and done[id(client)] >= count) or (not count and time.perf_counter() - began >= seconds):
                     selector.unregister(client.connection)
@@ -101,11 +113,19 @@ if __name__ == "__main__":
     port, target, method, clients, amount = sys.argv[1:]
     name, mark, _ = method.partition("#")
     number = "X-Number: #\r\n" if mark else ""
-    asked = f"{name} {target} HTTP/1.1\r\nHost: bench\r\nAccept: */*\r\n{number}\r\n".encode()
+    asked = f"{name} {target} HTTP/1.1\r\nHost: bench\r\nAccept: {_ACCEPT}\r\n{number}\r\n".encode()
     seconds, count = (float(amount[:-1]), 0) if amount.endswith("s") else (0.0, int(amount))
     result = run(int(port), asked, int(clients), seconds, count)
+    times = sorted(result.times)
     print(
         json.dumps(
-            {"requests": result.requests, "bytes": result.bytes, "seconds": result.seconds, "first": result.first}
+            {
+                "requests": result.requests,
+                "bytes": result.bytes,
+                "seconds": result.seconds,
+                "first": statistics.median(result.first),
+                "p50": times[len(times) // 2],
+                "p99": times[len(times) * 99 // 100],
+            }
         )
     )

@@ -16,7 +16,7 @@ from pathlib import Path
 
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 REPOSITORY = "library/bench"
-SIZES = {"1 KiB": 1024, "1 MiB": 1024**2, "256 MiB": 256 * 1024**2}
+SIZES = {"1 KiB": 1024, "1 MiB": 1024**2, "64 MiB": 64 * 1024**2, "256 MiB": 256 * 1024**2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +95,15 @@ class Upstream:
             headers = {"Docker-Content-Digest": self._digest}
             body = self._manifest
             _reply(connection, MANIFEST_TYPE, body, headers, head_only=method == "HEAD")
+        elif target == "/v2/":
+            _reply(connection, "application/json", b"{}", {"Docker-Distribution-Api-Version": "registry/2.0"})
         else:
-            self._counts["blobs"] += 1
             with (self._directory / target.rpartition(":")[2]).open("rb") as file:
                 size = os.fstat(file.fileno()).st_size
                 head = f"HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: {size}\r\n\r\n"
                 connection.sendall(head.encode())
                 if method == "GET":
+                    self._counts["blobs"] += 1
                     connection.sendfile(file)
                     self._counts["bytes"] += size
 

@@ -22,6 +22,7 @@ RINGS = {
     "pull": {"oci", "store", "upstream"},
     "server": {"oci", "pull"},
     "admin": {"oci", "pull"},
+    "doctor": {"oci", "upstream"},
 }
 COMPOSITION_ROOT = "mirror/server/app.py"  # makes everything, so it may know everything
 OCI_MAY_KNOW = {"mirror.errors"}
@@ -38,7 +39,7 @@ HOMES = {
     "publicsuffixlist": {"mirror/upstream/"},
     "pydantic": {"mirror/config/"},
     "structlog": {"mirror/log/", "mirror/server/", "mirror/upstream/", "mirror/cli.py", "mirror/notify.py"},
-    "click": {"mirror/cli.py"},
+    "click": {"mirror/cli.py", "mirror/commands/"},
 }
 LARGEST = 250  # lines: a longer file holds two ideas
 NO_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "base", "misc"}
@@ -84,7 +85,7 @@ def test_a_ring_imports_only_what_lies_within_it(path: Path) -> None:
 
 @pytest.mark.parametrize("path", [path for path in SOURCES if ring_of(path) not in RINGS], ids=name_of)
 def test_what_belongs_to_no_ring_knows_none(path: Path) -> None:
-    if path.name in ("cli.py", "__main__.py"):
+    if path.name in ("cli.py", "__main__.py") or ring_of(path) == "commands":
         return
     for module in imports(path):
         parts = module.split(".")

@@ -7,14 +7,14 @@ import sys
 
 from tests.support.gallery import Published
 from tests.support.images import Content
-from tests.support.mirror_process import PROJECT, WITH_PORT, MirrorProcess
+from tests.support.mirror_process import OTHER, PROJECT, WITH_PORT, MirrorProcess
 from tests.support.processes import Daemon, checked
 from tests.support.sealed import Sealed
 
 # What a client sends the mirror as its own credential; it has no business at the upstream or in a log.
 CANARY = "canary-of-a-client"
 # Those that containerd takes to the mirror; the last one the mirror does not know.
-REGISTRIES = ("docker.io", WITH_PORT, "unknown.test")
+REGISTRIES = ("docker.io", WITH_PORT, OTHER, "unknown.test")
 _CONFIGURATION = """\
 version = 2
 root = "{root}/root"

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 
+import aiohttp
 import pytest
 
+from mirror.oci.digest import Digest
 from mirror.tasks import spawn
-from tests.support.checker import Cache, got
+from tests.support.checker import Cache, got, until
 from tests.support.faults import Fault, Gate
 from tests.support.mirror import MirrorUnderTest
+from tests.support.raw import Endless, RawUpstream, Script, answer
 from tests.support.registry import FakeRegistry
 
 DATA = Random(11).randbytes(600_000)
 SMALL = Random(12).randbytes(10_000)
 SETTINGS = {"limits": {"resumes": 1, "read_timeout": "300ms"}}
 PIECE = 100_000
+MIB = 1024**2
 WRONG = {
     "flipped bit, first": Fault(flip_at=0),
     "flipped bit, last": Fault(flip_at=9_999),
@@ -111,3 +116,22 @@ async def test_eight_ranges_of_one_cold_blob_are_one_fetch(tmp_path: Path) -> No
         assert {answer.status for answer in answers} == {206}
         assert b"".join(answer.body for answer in answers) == DATA
         assert (registry.count(), registry.bytes_sent) == (1, len(DATA))
+
+
+async def test_a_blob_without_an_end_does_not_fill_the_disk(tmp_path: Path) -> None:
+    """Nobody says how large it is; it is larger than the cache may be, and its client has had enough of it."""
+    endless: Script = [answer("200 OK", ["Transfer-Encoding: chunked"]), Endless(b"10000\r\n" + bytes(65536) + b"\r\n")]
+    room = {"storage": {"max_size": 4 * MIB}}
+    async with RawUpstream(endless) as upstream, MirrorUnderTest(tmp_path, upstream.url, room) as mirror:
+        cache = Cache.of(mirror)
+        async with mirror.session.get(f"{mirror.url}/v2/a/b/blobs/{Digest.of(b'')}") as response:
+            with suppress(aiohttp.ClientError):  # it may be cut for the client, too
+                while response.content.total_bytes < 32 * MIB and await response.content.readany():
+                    assert used(cache) <= 16 * MIB
+        await until(lambda: not any(task.get_name().startswith("fetch:") for task in asyncio.all_tasks()))
+        assert used(cache) <= 16 * MIB
+
+
+def used(cache: Cache) -> int:
+    """Bytes of all files of the cache."""
+    return sum(path.stat().st_size for path in cache.root.rglob("*") if path.is_file())

@@ -18,6 +18,7 @@ from mirror.oci.digest import Digest
 from mirror.oci.document import parse_object
 from mirror.oci.manifest import Kind, classify
 from mirror.oci.reference import parse_reference, parse_repository, parse_tag
+from mirror.oci.referrers import parse_referrers, written
 from mirror.oci.schema1 import schema1_payload
 from tests.support.hostile_documents import DESCRIPTORS, TYPES, VALUES, bodies, disturbed
 from tests.support.hostile_text import ACCEPTS, CHALLENGES, CONTENT_RANGES, LINKS, NAMES, PATHS, QUERIES, RANGES
@@ -64,7 +65,7 @@ def test_a_path_means_one_endpoint_that_spells_it_or_is_malformed(target: str) -
     elif isinstance(parsed, Malformed):
         assert 400 <= parsed.code.status < 500
     else:
-        assert target in ("/v2", "/v2/", "/v2/_catalog")
+        assert target in ("/v2", "/v2/", "/v2/_catalog", "/v1/_ping", "/v1/search")
 
 
 @fuzz
@@ -74,9 +75,10 @@ def test_a_query_is_visible_ascii_or_malformed(raw: str) -> None:
     if isinstance(parsed, Malformed):
         assert parsed.code in (Code.BAD_REQUEST, Code.PAGINATION_NUMBER_INVALID)
         return
-    for value in (parsed.ns, parsed.last, parsed.artifact_type):
+    for value in (parsed.ns, parsed.last, parsed.artifact_type, parsed.term):
         assert value is None or (value.isascii() and value.isprintable() and value)
     assert parsed.n is None or 0 <= parsed.n <= 10**19
+    assert parsed.page is None or 0 <= parsed.page <= 10**19
 
 
 @fuzz
@@ -178,6 +180,17 @@ def test_a_manifest_is_of_one_kind_or_malformed(body: bytes, content_type: str |
     assert parsed.kind is Kind.INDEX or not parsed.manifests
     assert parsed.kind in (Kind.IMAGE, Kind.ARTIFACT) or not parsed.blobs
     assert not ("manifests" in document and "layers" in document)
+
+
+@fuzz
+@given(bodies() | st.binary(), TYPES | st.just(media_types.OCI_INDEX))
+def test_a_list_of_referrers_is_written_as_it_was_read_or_malformed(body: bytes, content_type: str | None) -> None:
+    parsed = result(lambda: parse_referrers(body, content_type))
+    if isinstance(parsed, Malformed):
+        assert parsed.code is Code.BAD_UPSTREAM
+        return
+    assert {one.digest for one in parsed} == {entry["digest"] for entry in json.loads(body)["manifests"] or ()}
+    assert parse_referrers(written(parsed), None) == parsed
 
 
 @fuzz

@@ -95,7 +95,8 @@ async def test_beyond_the_bound_a_tag_is_refused_and_a_digest_is_not(tmp_path: P
 
 @pytest.mark.parametrize(("status", "heard"), [(401, 403), (403, 403), (404, 404)])
 async def test_a_refusal_is_no_outage(tmp_path: Path, status: int, heard: int) -> None:
-    async with FakeRegistry() as registry, MirrorUnderTest(tmp_path, registry.url, tags("0s")) as mirror:
+    forgetful = {"upstreams": {"docker.io": {**tags("0s")["upstreams"]["docker.io"], "on_deleted": "forget"}}}
+    async with FakeRegistry() as registry, MirrorUnderTest(tmp_path, registry.url, forgetful) as mirror:
         image = registry.push_image("a/b", "latest", [LAYER])
         await pull(mirror, image)
         registry.fail(Fault(status=status), times=None)
@@ -108,6 +109,22 @@ async def test_a_refusal_is_no_outage(tmp_path: Path, status: int, heard: int) -
         await mirror.stop()
         await mirror.start()
         assert (await manifest(mirror, "latest")).status == (404 if heard == 404 else 200)
+
+
+@pytest.mark.parametrize("restart", [False, True], ids=["running on", "restarted"])
+async def test_a_tag_that_the_upstream_has_deleted_is_served_with_a_word(tmp_path: Path, restart: bool) -> None:
+    async with FakeRegistry() as registry, MirrorUnderTest(tmp_path, registry.url, tags("0s")) as mirror:
+        image = registry.push_image("a/b", "latest", [LAYER])
+        await pull(mirror, image)
+        registry.delete_tag("a/b", "latest")
+        for _ in range(2):
+            answer = await pull(mirror, image)
+            assert answer.headers["warning"].startswith('299 - "the upstream no longer has this tag; ')
+            assert answer.headers["cache-status"] == "mirror; hit; detail=stale"
+            if restart:
+                await mirror.stop()
+                await mirror.start()
+        assert (await manifest(mirror, "never-there")).status == 404
 
 
 async def test_a_tag_that_moves_between_head_and_get_is_what_the_body_says(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.content import OCI_MANIFEST
+from mirror.oci.digest import Digest
+from tests.support.content import OCI_INDEX, OCI_MANIFEST
 from tests.support.loops import LOOPS
 from tests.support.mirror_thread import MirrorThread
 from tests.support.surface import (
@@ -56,6 +57,28 @@ OF_SMALL = {
     "Docker-Content-Digest": str(SMALL_DIGEST),
     "ETag": f'"{SMALL_DIGEST}"',
 }
+REFERRERS_PATH = f"/v2/{REPOSITORY}/referrers/{MANIFEST_DIGEST}"
+NO_REFERRERS = f'{{"schemaVersion":2,"mediaType":"{OCI_INDEX}","manifests":[]}}'.encode()
+OF_REFERRERS = {
+    "Content-Type": OCI_INDEX,
+    "Content-Length": str(len(NO_REFERRERS)),
+    "ETag": f'"{Digest.of(NO_REFERRERS)}"',
+}
+FILTERED = {"OCI-Filters-Applied": "artifactType"}
+FOUND = json.dumps(
+    {
+        "num_results": 2,
+        "query": "app",
+        "page": 1,
+        "page_size": 10,
+        "num_pages": 1,
+        "results": [
+            {"name": name, "description": "", "star_count": 0, "is_official": False, "is_automated": False}
+            for name in (f"{OTHER}/{REPOSITORY}", REPOSITORY)
+        ],
+    },
+    separators=(",", ":"),
+).encode()
 NOT_MODIFIED = {"ETag": f'"{MANIFEST_DIGEST}"', "Docker-Content-Digest": str(MANIFEST_DIGEST), "Content-Type": None}
 CLOSES = {"Connection": "close", "Allow": "GET, HEAD"}
 ECHO = {"OCI-Namespace": OTHER}
@@ -132,10 +155,24 @@ ROWS = [
     Row("403 by ns", f"/v2/{CLOSED}/manifests/b?ns={OTHER}", 403, headers=ECHO, code="DENIED"),
     Row("unknown ns", f"{TAG_PATH}?ns=elsewhere.test", 404, headers={"OCI-Namespace": None}, code="NAME_UNKNOWN"),
     Row("unknown registry", "/v2/elsewhere.test/a/manifests/b", 404, code="NAME_UNKNOWN"),
+    # referrers
+    Row("referrers", REFERRERS_PATH, headers=OF_REFERRERS | {"OCI-Filters-Applied": None}, body=NO_REFERRERS),
+    Row("HEAD of referrers", REFERRERS_PATH, method="HEAD", headers=OF_REFERRERS, body=b""),
+    Row(
+        "referrers of a type", f"{REFERRERS_PATH}?artifactType=a/b", headers=OF_REFERRERS | FILTERED, body=NO_REFERRERS
+    ),
+    Row("referrers by ns", f"{REFERRERS_PATH}?ns={OTHER}", headers=OF_REFERRERS | ECHO, body=NO_REFERRERS),
+    Row("304 of referrers", REFERRERS_PATH, 304, ask=(f"If-None-Match: {OF_REFERRERS['ETag']}",), body=b""),
+    Row("referrers in an unknown repository", f"/v2/team/none/referrers/{ABSENT_DIGEST}", 404, code="NAME_UNKNOWN"),
+    Row("referrers of a tag", f"/v2/{REPOSITORY}/referrers/v1", 400, code="DIGEST_INVALID"),
+    # search
+    Row("before a search", "/v1/_ping", headers={"X-Docker-Registry-Standalone": "true"}, body=b"true"),
+    Row("search", "/v1/search?q=app&n=10", headers={"Content-Type": "application/json"}, body=FOUND),
+    Row("search for nothing", "/v1/search?q=", 400, code="BAD_REQUEST"),
+    Row("search by unknown ns", "/v1/search?q=app&ns=elsewhere.test", 404, code="NAME_UNKNOWN"),
+    Row("search at an unknown registry", "/v1/search?q=elsewhere.test%2Fapp", 404, code="NAME_UNKNOWN"),
     # what is not served
     Row("catalog", "/v2/_catalog", 404, code="NOT_FOUND"),
-    Row("referrers", f"/v2/{REPOSITORY}/referrers/{MANIFEST_DIGEST}", 404, code="NOT_FOUND"),
-    Row("search", "/v1/search?q=app", 404, code="NOT_FOUND"),
     Row("root", "/", 404, code="NOT_FOUND"),
     *(Row(method, TAG_PATH, 405, method, headers=CLOSES, code="UNSUPPORTED") for method in ("PUT", "POST", "PATCH")),
     *(Row(method, LARGE_PATH, 405, method, headers=CLOSES, code="UNSUPPORTED") for method in ("DELETE", "OPTIONS")),

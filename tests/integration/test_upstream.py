@@ -15,6 +15,7 @@ from mirror.config.settings import Upstream
 from mirror.errors import Nonsense, Unreachable, UpstreamError
 from mirror.oci.digest import Digest
 from tests.support.authority import Authority
+from tests.support.clock import Clock
 from tests.support.faults import Fault
 from tests.support.logins import basic
 from tests.support.names import Names
@@ -101,7 +102,8 @@ async def test_one_token_is_fetched_for_a_herd() -> None:
 
 
 async def test_an_upstream_that_comes_back_is_used_again() -> None:
-    async with FakeRegistry() as server, opened(Upstream(endpoints=(server.url,))) as registry:
+    clock = Clock()
+    async with FakeRegistry() as server, opened(Upstream(endpoints=(server.url,)), Setting(clock=clock)) as registry:
         server.push_image("a/b", "v1", [])
         await registry.manifest("a/b", "v1")
         await server.stop()
@@ -109,6 +111,7 @@ async def test_an_upstream_that_comes_back_is_used_again() -> None:
             with pytest.raises(Unreachable, match="connection refused"):
                 await registry.manifest("a/b", "v1")
         await server.start()
+        clock.advance(10)
         assert (await registry.manifest("a/b", "v1")).body
 
 

@@ -70,6 +70,10 @@ class Served:
         """A new connection, which the caller closes. What it does waits, so it does so in a thread."""
         return await asyncio.to_thread(RawClient, self._address, None, window)
 
+    def client_from(self, address: str) -> RawClient:
+        """A new connection from that address of this machine, which the caller closes. It waits."""
+        return RawClient(self._address, source=address)
+
     async def count(self, connections: int) -> None:
         """Wait until so many clients are connected. Raises TimeoutError after ten seconds."""
         async with asyncio.timeout(10):

@@ -1,6 +1,8 @@
-"""A monotonic clock that a test moves."""
+"""Monotonic clocks that a test moves."""
 
 from __future__ import annotations
+
+import time
 
 
 class Clock:
@@ -14,3 +16,16 @@ class Clock:
 
     def advance(self, seconds: float) -> None:
         self._now += seconds
+
+
+class Ahead:
+    """The machine's clock, which a test puts forward by `advance`: for what really has to wait as well."""
+
+    def __init__(self) -> None:
+        self._ahead = 0.0
+
+    def __call__(self) -> float:
+        return time.monotonic() + self._ahead
+
+    def advance(self, seconds: float) -> None:
+        self._ahead += seconds

@@ -15,6 +15,7 @@ from mirror.store.eviction import Room
 from mirror.store.filesystem import Filesystem
 from mirror.store.housekeeping import Housekeeping
 from mirror.store.ingest import Stamp
+from mirror.store.layout import Layout
 from tests.support.caches import ENDLESS, blob, descriptors, layout_at, path_of
 
 DIGEST, DATA = blob(1, 5000)
@@ -23,8 +24,9 @@ DIGEST, DATA = blob(1, 5000)
 class House:
     """A housekeeping with its rooms."""
 
-    def __init__(self, root: Path, housekeeping: Housekeeping, databases: Databases, blobs: Blobs) -> None:
-        self.root = root
+    def __init__(self, layout: Layout, housekeeping: Housekeeping, databases: Databases, blobs: Blobs) -> None:
+        self.layout = layout
+        self.root = layout.root
         self.keeping = housekeeping
         self.databases = databases
         self.blobs = blobs
@@ -47,7 +49,7 @@ async def house_at(root: Path, room: Room = ENDLESS, disk: Filesystem | None = N
     with layout_at(root, disk) as layout, ThreadPoolExecutor(2) as threads:
         databases = Databases(layout)
         blobs = Blobs(layout, databases.index, databases.write_index, threads)
-        yield House(root, Housekeeping(layout, databases, blobs, room), databases, blobs)
+        yield House(layout, Housekeeping(layout, databases, blobs, room), databases, blobs)
         await databases.aclose()
 
 

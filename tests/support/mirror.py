@@ -11,6 +11,7 @@ import aiohttp
 
 from mirror.config.settings import Settings
 from mirror.server.app import Mirror
+from mirror.upstream.surroundings import Surroundings
 
 _HUB = "docker.io"
 
@@ -18,10 +19,18 @@ _HUB = "docker.io"
 class MirrorUnderTest:
     """`async with MirrorUnderTest(tmp_path, upstream.url) as mirror:` answers at `mirror.url`.
 
-    `upstream` stands in for Docker Hub; `overrides` are merged into the configuration, section by section.
+    `upstream` stands in for Docker Hub; `overrides` are merged into the configuration, section by section;
+    `surroundings` are what its upstreams find around them, names of hosts among it.
     """
 
-    def __init__(self, root: Path, upstream: str, overrides: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        upstream: str,
+        overrides: Mapping[str, Any] | None = None,
+        surroundings: Surroundings | None = None,
+    ) -> None:
+        self._surroundings = surroundings
         values: dict[str, Any] = {
             "server": {"listen": "127.0.0.1:0", "shutdown_grace": "2s"},
             "admin": {"listen": "127.0.0.1:0"},
@@ -44,7 +53,7 @@ class MirrorUnderTest:
         await self.stop()
 
     async def start(self) -> None:
-        self._mirror = await Mirror(self.settings).__aenter__()
+        self._mirror = await Mirror(self.settings, self._surroundings).__aenter__()
         connector = aiohttp.TCPConnector(limit=0)
         timeout = aiohttp.ClientTimeout(total=60)
         self._session = aiohttp.ClientSession(auto_decompress=False, connector=connector, timeout=timeout)

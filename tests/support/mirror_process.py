@@ -27,13 +27,14 @@ upstreams:
     tag_ttl: {tag_ttl}
     not_found_ttl: 1h
   {other}:
-    endpoints: ["{upstream}"]
+    endpoints: ["{other_upstream}"]
   {with_port}:
     endpoints: ["{upstream}"]
 """
 # What `tag_ttl` makes of a tag that was pulled in the same test run.
 FRESH, DUE = "1h", "0s"
-# Two more registries. Both are the same origin, in which they find what has one component, which docker.io cannot name.
+# Two more registries. Both are the same origin, in which they find what has one component, which docker.io cannot name,
+# unless `OTHER` has been given one of its own.
 OTHER = "registry.test"
 WITH_PORT = "registry.test:5443"
 
@@ -48,6 +49,7 @@ class MirrorProcess:
     admin_port: int
     daemon: Daemon | None = None
     tag_ttl: str = ""
+    other_upstream: str = ""
 
     @classmethod
     def before(cls, sealed: Sealed, upstream: str) -> MirrorProcess:
@@ -74,6 +76,7 @@ class MirrorProcess:
                 upstream=self.upstream,
                 tag_ttl=tag_ttl,
                 other=OTHER,
+                other_upstream=self.other_upstream or self.upstream,
                 with_port=WITH_PORT,
             )
         )

@@ -29,6 +29,7 @@ class MirrorThread:
 
     def __init__(self, root: Path, overrides: Overrides | None = None, loop: str = "asyncio") -> None:
         """`overrides`: what differs from the usual configuration, given the address of the registry."""
+        self.kind = loop  # of event loop
         self._root = root
         self._overrides = overrides
         self._runner = asyncio.Runner(loop_factory=LOOPS[loop])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -22,14 +22,20 @@ _RUN = {"asyncio": ["-c", _ASYNCIO], "uvloop": ["-m", "mirror"]}
 class Program:
     """`with Program(tmp_path, registry.url) as program:` runs until it is left, over a cache that stays there.
 
-    `settings` are in addition to those needed, by their names in the environment: `LIMITS__KEEPALIVE`.
+    `settings` are in addition to those needed, by their names in the environment: `LIMITS__KEEPALIVE`. `under` is a
+    command that runs another one, in the place of itself.
     """
 
     def __init__(
-        self, home: Path, upstream: str, settings: Mapping[str, str] | None = None, loop: str = "asyncio"
+        self,
+        home: Path,
+        upstream: str,
+        settings: Mapping[str, str] | None = None,
+        loop: str = "asyncio",
+        under: Sequence[str] = (),
     ) -> None:
         self._home = home
-        self._command = [sys.executable, *_RUN[loop], "serve"]
+        self._command = [*under, sys.executable, *_RUN[loop], "serve"]
         values = {
             "SERVER__LISTEN": "127.0.0.1:0",
             "ADMIN__LISTEN": "127.0.0.1:0",

@@ -18,11 +18,14 @@ from mirror.pull.fetches import Bounds
 from mirror.pull.freshness import Policy
 from mirror.pull.pulls import Pulls, Sizes
 from mirror.pull.upstreams import Target, Upstream, Upstreams
+from mirror.store.eviction import Room
 from mirror.store.filesystem import Filesystem
 from mirror.store.store import Store
+from mirror.upstream.contact import Contact
 from mirror.upstream.registry import Registry
+from mirror.upstream.surroundings import Surroundings
 from mirror.upstream.transport import Transport
-from tests.support.caches import store_at
+from tests.support.caches import ENDLESS, store_at
 
 POLICY = Policy(tag_ttl=300, stale_for=3600, not_found_ttl=60)
 BOUNDS = Bounds(at_once=8, wait=5, resumes=2)
@@ -33,12 +36,13 @@ TURN = 64 * 1024  # bytes that a reader takes at once
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What a pull is made with: the disk of its store, the wall clock for tags, and a monotonic one for tokens."""
+    """What a pull is made with: the disk of its store, the wall clock for tags, and a monotonic one for the rest."""
 
     policy: Policy = POLICY
     bounds: Bounds = BOUNDS
     limits: Limits = LIMITS
     filesystem: Filesystem = field(default_factory=Filesystem)
+    room: Room = ENDLESS
     now: Callable[[], float] = time.time
     clock: Callable[[], float] = time.monotonic
 
@@ -46,8 +50,9 @@ class Setup:
 class Pulling:
     """A pull, and the store and the upstreams that it was made with."""
 
-    def __init__(self, store: Store, pulls: Pulls, upstreams: Mapping[str, Upstream]) -> None:
+    def __init__(self, store: Store, pulls: Pulls, upstreams: Mapping[str, Upstream], contact: Contact) -> None:
         self.store = store
+        self.contact = contact
         self.pulls = pulls
         self.blobs = pulls.blobs
         self.fetches = pulls.fetches
@@ -78,18 +83,19 @@ async def pulling(root: Path, setup: Setup | None = None, **endpoints: str | Seq
     """`async with pulling(tmp_path, one=registry.url) as pull:` with an upstream of each name, `one` the default."""
     setup = setup or Setup()
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(store_at(root, filesystem=setup.filesystem))
+        store = await stack.enter_async_context(store_at(root, room=setup.room, filesystem=setup.filesystem))
         upstreams = {}
+        around = Surroundings(clock=setup.clock, jitter=lambda: 0.5)
         for name, urls in endpoints.items():
             configured = Configured(endpoints=(urls,) if isinstance(urls, str) else tuple(urls))
-            transport = Transport(name, configured, setup.limits)
+            transport = Transport(name, configured, setup.limits, surroundings=around)
             registry = Registry(name, configured, setup.limits, transport, setup.clock)
             stack.push_async_callback(registry.aclose)
             upstreams[name] = Upstream(name, registry, setup.policy)
         table = Upstreams(list(upstreams.values()), {}, {}, "one")
         pulls = Pulls(table, store, setup.bounds, SIZES, setup.now)
         stack.push_async_callback(pulls.aclose)
-        yield Pulling(store, pulls, upstreams)
+        yield Pulling(store, pulls, upstreams, around.contact)
 
 
 async def read(content: Readable, start: int = 0, stop: int | None = None) -> bytes:

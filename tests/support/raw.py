@@ -80,11 +80,11 @@ class RawUpstream:
             script = self._scripts[min(len(self.requests), len(self._scripts) - 1)]
             self.requests.append(seen)
             for step in script:
-                if not await _play(step, writer):
+                if not await play(step, writer):
                     return
 
 
-async def _play(step: Step, writer: asyncio.StreamWriter) -> bool:
+async def play(step: Step, writer: asyncio.StreamWriter) -> bool:
     """False when the connection is over."""
     match step:
         case bytes():

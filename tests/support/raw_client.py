@@ -44,15 +44,26 @@ class Answer:
 
 
 class RawClient:
-    """One connection. `window`: bytes that the system takes for a client that does not read, roughly."""
+    """One connection. `window`: bytes that the system takes for a client that does not read, roughly.
 
-    def __init__(self, address: tuple[str, int], tls: ssl.SSLContext | None = None, window: int | None = None) -> None:
+    `source`: the address of this machine that it comes from.
+    """
+
+    def __init__(
+        self,
+        address: tuple[str, int],
+        tls: ssl.SSLContext | None = None,
+        window: int | None = None,
+        source: str | None = None,
+    ) -> None:
         plain = socket.socket(socket.AF_INET6 if ":" in address[0] else socket.AF_INET)
         if window is not None:
             plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
         plain.settimeout(PATIENCE)
         self.socket: socket.socket = plain
         try:
+            if source is not None:
+                plain.bind((source, 0))
             plain.connect(address)
             if tls is not None:
                 self.socket = tls.wrap_socket(plain, server_hostname=address[0])

@@ -18,7 +18,7 @@ from tests.support.faults import Fault, Planned
 from tests.support.listener import Listener
 from tests.support.logins import BasicLogin, BearerLogin
 from tests.support.paging import tag_page
-from tests.support.wire import Reply, Seen, oci_error, ranged, read_request, send
+from tests.support.wire import Reply, Seen, conditional, oci_error, ranged, read_request, send
 
 _ENDPOINT = re.compile(r"/v2/(?P<repository>.+)/(?P<kind>manifests|blobs|tags)/(?P<reference>[^/]+)", re.ASCII)
 
@@ -34,6 +34,7 @@ class FakeRegistry:
         self.requests: list[Seen] = []
         self.redirects = False  # blobs are answered with a 307 to the second origin
         self.ranges = True  # Range is honoured
+        self.conditional = True  # If-None-Match is
         self.chunked = False  # blobs come without Content-Length
         self.login: BasicLogin | BearerLogin | None = None
         self.realm = ""
@@ -70,11 +71,11 @@ class FakeRegistry:
 
     @property
     def url(self) -> str:
-        return f"{self._scheme}://{self._host}:{self._main.port}"
+        return f"{self._scheme}://{_written(self._host)}:{self._main.port}"
 
     @property
     def cdn_url(self) -> str:
-        return f"{self._scheme}://{self.cdn_name}:{self._cdn.port}"
+        return f"{self._scheme}://{_written(self.cdn_name)}:{self._cdn.port}"
 
     def named(self, host: str) -> str:
         """Our URL under another name for the same address."""
@@ -175,10 +176,13 @@ class FakeRegistry:
             self.requests.append(seen)
             self._news.set()
             self._news = asyncio.Event()
-            fault = self._fault_for(seen)
-            reply = self._reply(seen, fault)
-            if not await send(writer, seen, reply, fault) or seen.headers.get("connection", "").lower() == "close":
+            if not await self._answered(seen, writer) or seen.headers.get("connection", "").lower() == "close":
                 return
+
+    async def _answered(self, seen: Seen, writer: asyncio.StreamWriter) -> bool:
+        """False when the connection is over."""
+        fault = self._fault_for(seen)
+        return await send(writer, seen, self._reply(seen, fault), fault)
 
     def _fault_for(self, seen: Seen) -> Fault:
         for planned in self._planned:
@@ -209,7 +213,8 @@ class FakeRegistry:
         if found is None:
             return oci_error(404, "UNSUPPORTED")
         if found["kind"] == "manifests":
-            return self._manifest(found["repository"], found["reference"])
+            reply = self._manifest(found["repository"], found["reference"])
+            return conditional(seen, reply) if self.conditional else reply
         if found["kind"] == "tags":
             return tag_page(seen, found["repository"], self._tags.get(found["repository"]))
         return self._blob(seen, fault, found["repository"], found["reference"])
@@ -243,3 +248,8 @@ class FakeRegistry:
 
     def _data(self, seen: Seen, fault: Fault, data: bytes) -> Reply:
         return replace(ranged(seen, data, self.ranges and not fault.whole), chunked=self.chunked)
+
+
+def _written(host: str) -> str:
+    """As it stands in a URL."""
+    return f"[{host}]" if ":" in host else host

@@ -24,8 +24,8 @@ WHOLE = Span(0, len(DATA))
 class Sender:
     """Answers each request by sending from a readable, and keeps what became of it."""
 
-    def __init__(self, readable: Growing, span: Span | None = WHOLE, stall: float = 10) -> None:
-        self.sending = Sending(readable, span, stall)
+    def __init__(self, readable: Growing, span: Span | None = WHOLE) -> None:
+        self.sending = Sending(readable, span)
         self.over: asyncio.Future[BaseException | None] = asyncio.get_running_loop().create_future()
         self.exchange: Exchange
 

@@ -12,12 +12,14 @@ from yarl import URL
 from mirror.config.settings import Limits, Upstream
 from mirror.errors import Code, Interrupted
 from mirror.oci.digest import Digest
-from mirror.upstream.auth import Access, Door, Keys
+from mirror.upstream.auth import Access, Keys
 from mirror.upstream.credentials import Credentials
 from mirror.upstream.endpoint import Endpoint, Question
 from mirror.upstream.exchange import Exchange
 from mirror.upstream.refusals import Refusals
 from mirror.upstream.registry import Registry
+from mirror.upstream.schemes import Door
+from mirror.upstream.surroundings import Surroundings
 from mirror.upstream.tokens import Tokens
 from mirror.upstream.transport import Transport
 from tests.support.clock import Clock
@@ -33,6 +35,7 @@ class Setting:
 
     limits: Limits = LIMITS
     resolver: AbstractResolver | None = None
+    environment: dict[str, str] = field(default_factory=dict)
     clock: Callable[[], float] = field(default_factory=Clock)
     exchanges: list[Exchange] = field(default_factory=list)
 
@@ -52,7 +55,8 @@ async def opened(upstream: Upstream, setting: Setting | None = None) -> AsyncIte
 def transport(upstream: Upstream, setting: Setting | None = None) -> Transport:
     """The connections of the upstream called `fake`, to be used with `async with`."""
     setting = setting or Setting()
-    return Transport("fake", upstream, setting.limits, setting.exchanges.append, setting.resolver)
+    around = Surroundings(setting.resolver, environment=setting.environment, clock=setting.clock, jitter=lambda: 0.5)
+    return Transport("fake", upstream, setting.limits, setting.exchanges.append, around)
 
 
 @asynccontextmanager
@@ -62,8 +66,9 @@ async def endpoint(upstream: Upstream, setting: Setting | None = None) -> AsyncI
     async with transport(upstream, setting) as session:
         refusals = Refusals(setting.clock)
         tokens = Tokens(session, setting.limits, refusals, setting.clock)
-        keys = Keys(Credentials("fake", upstream), tokens, refusals, setting.clock)
-        door = Door("fake", URL(upstream.endpoints[0]), frozenset(upstream.realms), upstream.insecure)
+        keys = Keys(Credentials("fake", upstream, clock=setting.clock), tokens, refusals, setting.clock)
+        certified = upstream.client_certificate is not None
+        door = Door("fake", URL(upstream.endpoints[0]), frozenset(upstream.realms), upstream.insecure, certified)
         yield Endpoint(door.endpoint, Access(door, keys), session, setting.limits.redirects)
 
 

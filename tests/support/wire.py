@@ -26,6 +26,7 @@ class Seen:
     target: str
     headers: Mapping[str, str]
     sent: int = 0  # body bytes of the answer written so far
+    body: bytes = b""
 
     @property
     def path(self) -> str:
@@ -67,6 +68,14 @@ def ranged(seen: Seen, data: bytes, honoured: bool) -> Reply:
     return Reply(206, headers, data[start : last + 1])
 
 
+def conditional(seen: Seen, reply: Reply) -> Reply:
+    """This reply, or a 304 for a GET by somebody who holds it already (RFC 9110, section 13.1.2)."""
+    etag = reply.headers.get("ETag")
+    if seen.method == "GET" and etag is not None and seen.headers.get("if-none-match") == etag:
+        return Reply(304, {name: value for name, value in reply.headers.items() if name != "Content-Type"})
+    return reply
+
+
 async def read_request(reader: asyncio.StreamReader, origin: str) -> Seen | None:
     """The next request on this connection, or None when the client is gone or does not speak HTTP."""
     try:
@@ -82,7 +91,11 @@ async def read_request(reader: asyncio.StreamReader, origin: str) -> Seen | None
         name, _, value = line.partition(":")
         key = name.lower()
         headers[key] = f"{headers[key]}, {value.strip()}" if key in headers else value.strip()
-    return Seen(origin, words[0], words[1], headers)
+    try:
+        body = await reader.readexactly(int(headers.get("content-length", "0")))
+    except asyncio.IncompleteReadError:
+        return None
+    return Seen(origin, words[0], words[1], headers, body=body)
 
 
 async def send(writer: asyncio.StreamWriter, seen: Seen, reply: Reply, fault: Fault) -> bool:

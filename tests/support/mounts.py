@@ -1,0 +1,43 @@
+"""File systems of their own for tests of the long tier: they need root, and loop devices or tmpfs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.support.processes import program
+
+
+def see_that_mounting_works() -> None:
+    """Raises AssertionError, which says what is missing: a test that cannot run has failed, it is not skipped."""
+    if os.geteuid() != 0:
+        raise AssertionError("file systems are mounted by root only: run the long tier as root")
+    if not Path("/dev/loop-control").exists():
+        raise AssertionError("there are no loop devices here (/dev/loop-control): the long tier needs them")
+
+
+def make_ext4(image: Path, size: int) -> None:
+    """An empty ext4 in a file of so many bytes."""
+    with image.open("wb") as file:
+        file.truncate(size)
+    _run("mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0", str(image))
+
+
+@contextmanager
+def mounted(source: str, place: Path, *options: str) -> Iterator[Path]:
+    """The directory with the file system mounted on it; unmounted at the end, whatever happened."""
+    place.mkdir(exist_ok=True)
+    _run("mount", *options, source, str(place))
+    try:
+        yield place
+    finally:
+        _run("umount", str(place))
+
+
+def _run(name: str, *arguments: str) -> None:
+    done = subprocess.run([program(name), *arguments], capture_output=True, timeout=60, check=False)
+    if done.returncode != 0:
+        raise AssertionError(f"{name} {' '.join(arguments)}: {done.stderr.decode(errors='replace').strip()}")
