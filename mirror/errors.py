@@ -94,9 +94,10 @@ class Refused(MirrorError):
 
 
 class UpstreamError(MirrorError):
-    """The registry behind us did not give what was asked for."""
+    """The registry behind us did not give what was asked for. `status` is what it answered to this, if it did."""
 
     code = Code.BAD_UPSTREAM
+    status: int | None = None
 
 
 class Absent(UpstreamError):

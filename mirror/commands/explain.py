@@ -21,6 +21,7 @@ from mirror.healthcheck import admin_url
 from mirror.log.events import errors_alone
 from mirror.pull.configured import Making
 from mirror.pull.explaining import explanations
+from mirror.pull.holdings import WHOLE
 from mirror.store.eviction import Room
 from mirror.store.store import Store
 from mirror.upstream.contact import Contact
@@ -116,5 +117,5 @@ async def _store(settings: Settings) -> AsyncIterator[Store | None]:
 
 
 def _of_platform(images: list[dict[str, Any]] | None, platform: str) -> list[dict[str, Any]] | None:
-    """`linux/arm64` is `linux/arm64/v8` too."""
-    return images and [one for one in images if f"{one['platform']}/".startswith(f"{platform}/")]
+    """`linux/arm64` is `linux/arm64/v8` too. An image that no index lists does not say what it is for, and stays."""
+    return images and [one for one in images if f"{one['platform']}/".startswith((f"{platform}/", f"{WHOLE}/"))]

@@ -30,6 +30,8 @@ def lines_of(document: Document) -> Iterator[str]:
 
 
 _NOT_ADMITTED = ": not admitted by `allow` and `deny`, so every pull of it is refused"
+_LISTS_NONE = "its manifest, which lists no such image"
+_WHILE_FROZEN = "which is refused as long as contact is frozen"
 
 
 def _known(document: Document) -> Iterator[str]:
@@ -43,7 +45,7 @@ def _known(document: Document) -> Iterator[str]:
     if images is None:
         yield _line("cached", "not everything could be looked at in time")
     elif not images:
-        yield _line("cached", "nothing of it")
+        yield _line("cached", "nothing of it" if document["manifest"] is None else _LISTS_NONE)
     for image in images or ():
         yield _line("cached", _image(image))
 
@@ -79,11 +81,22 @@ def _image(image: Document) -> str:
 def _pull(document: Document) -> str:
     if not document["route"]["admitted"]:
         return "is refused, and nobody is asked"
-    asks = [*document["asks"], *(f"for {image['platform']}: {_missing(image)}" for image in _wanted(document))]
-    if not asks:
-        return "is answered 404, and nobody is asked" if document["absent"] else "is answered from the cache"
-    refused = ", which is refused as long as contact is frozen" if document["frozen"] else ""
-    return f"asks {'; '.join(asks)}{refused}"
+    asks, missing = document["asks"], [f"for {image['platform']}: {_missing(image)}" for image in _wanted(document)]
+    if not asks and not missing:
+        gone = document["absent"] and document["manifest"] is None
+        return "is answered 404, and nobody is asked" if gone else "is answered from the cache"
+    if not document["frozen"]:
+        return f"asks {'; '.join([*asks, *missing])}"
+    if not (asks and _may_be_old(document)):
+        return f"asks {'; '.join([*asks, *missing])}, {_WHILE_FROZEN}"
+    words = "is answered from the cache, with a warning that the tag could not be checked"
+    return f"{words}; asks {'; '.join(missing)}, {_WHILE_FROZEN}" if missing else words
+
+
+def _may_be_old(document: Document) -> bool:
+    """Whether the tag is answered as it was while nobody is asked."""
+    tag = document["tag"]
+    return document["manifest"] is not None and tag is not None and tag["answerable_for"] != 0
 
 
 def _wanted(document: Document) -> list[Document]:

@@ -26,7 +26,8 @@ _MOUNTS = Path("/proc/self/mountinfo")
 def examine(storage: Storage, clock: Callable[[], float] = time.monotonic) -> list[Finding]:
     """Everything that is found of the cache directory, or of where it would be made. `clock` is monotonic."""
     root = storage.root.absolute()
-    nearest = next(path for path in (root, *root.parents) if path.exists())
+    # Of `os.path`: what may not be looked at is not there to us either, and `_writing` says why.
+    nearest = next(path for path in (root, *root.parents) if os.path.exists(path))
     return [*_room(storage, root, nearest), *_writing(root, nearest, clock), *_kind(nearest), *_one_system(root)]
 
 
@@ -97,7 +98,7 @@ def _kind(nearest: Path) -> Iterator[Finding]:
 
 def _one_system(root: Path) -> Iterator[Finding]:
     parts = [root / name for name in ("blobs", "ingest")]
-    if all(part.is_dir() for part in parts) and len({part.stat().st_dev for part in parts}) > 1:
+    if all(map(os.path.isdir, parts)) and len({part.stat().st_dev for part in parts}) > 1:
         words = f"{root}/blobs and {root}/ingest are on two file systems"
         yield Finding(Level.BAD, SUBJECT, "file system", words, "mount the whole of storage.root as one volume")
 

@@ -107,7 +107,8 @@ class _Examination:
         known = holders(one.name, urls) if credentials.configured else frozenset(urls)
         try:
             for url in urls:
-                door = Door(one.name, url, frozenset(one.upstream.realms), one.upstream.insecure)
+                certified = one.upstream.client_certificate is not None
+                door = Door(one.name, url, frozenset(one.upstream.realms), one.upstream.insecure, certified)
                 if await self._reached(url):
                     access = Access(door, own if url in known else nobody)
                     who = credentials.describe() if url in known else "anonymous"

@@ -44,7 +44,10 @@ class Making:
             for name in [name for name in self._resolved if not is_pattern(name)]:
                 upstreams.append(self._upstream(name, name))
                 self._closing.push_async_callback(upstreams[-1].registry.aclose)
-            wildcards = Wildcards([name for name in self._resolved if is_pattern(name)], self._upstream)
+            patterns = [name for name in self._resolved if is_pattern(name)]
+            for pattern in patterns:  # what cannot be used is to be heard of now, not by the first who asks for a host
+                await self._upstream(pattern, pattern).registry.aclose()
+            wildcards = Wildcards(patterns, self._upstream)
             self._closing.push_async_callback(wildcards.aclose)
         except BaseException:
             await self.aclose()

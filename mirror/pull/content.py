@@ -63,13 +63,15 @@ class Manifest:
 class Answer:
     """How something was come by. `checked`: when the upstream last vouched for it; `warning`: why that is long ago.
 
-    `until`: when somebody has to be asked again, None for never. Both by the wall clock, in seconds.
+    `until`: when somebody has to be asked again, or had to be for what is stale; None for never, or where that is not
+    known. Both by the wall clock, in seconds. `status`: what an upstream answered that did not give it.
     """
 
     outcome: Outcome
     checked: float | None = None
     warning: str | None = None
     until: float | None = None
+    status: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from mirror.oci.digest import Digest
 from mirror.oci.image_name import ImageName
 from mirror.pull.content import Manifest
-from mirror.pull.freshness import Known, Policy, Verdict, fresh_until
+from mirror.pull.freshness import Known, Policy, Verdict, fresh_until, silence
 from mirror.pull.holdings import Held, Holdings
 from mirror.pull.routes import Route, Routes
 from mirror.pull.staleness import Trouble
@@ -152,9 +152,8 @@ def _next_check(record: TagRecord, policy: Policy, tag: str, verdict: Verdict, n
         until = fresh_until(Known(record.checked, record.failed), policy, tag)
         return None if until is None else max(until - now, 0.0)
     if verdict is Verdict.WAIT:
-        deleted = record.trouble == Trouble.DELETED
-        silence = max(policy.tag_ttl, policy.not_found_ttl) if deleted else policy.tag_ttl
-        return max(record.failed + silence - now, 0.0)
+        known = Known(record.checked, record.failed, record.trouble == Trouble.DELETED)
+        return max(record.failed + silence(known, policy) - now, 0.0)
     return 0.0
 
 

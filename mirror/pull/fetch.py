@@ -13,6 +13,7 @@ import logging
 from mirror.errors import (
     Absent,
     Denied,
+    DigestMismatch,
     Interrupted,
     MirrorError,
     Nonsense,
@@ -50,6 +51,7 @@ class Fetch:
         self.sink = Sink(digest, store, self.growth)
         self._store = store
         self._resumes = resumes
+        self._source: BlobBody | None = None  # that was read last
 
     @property
     def failure(self) -> MirrorError | None:
@@ -83,7 +85,9 @@ class Fetch:
         try:
             await self._fill()
             sink.verify()
-        except StoreError:
+        except StoreError as error:
+            if self._source is not None and isinstance(error, (DigestMismatch, SizeMismatch)):
+                self._source.doubt()
             await sink.drop()
             raise
         except BaseException:
@@ -120,6 +124,7 @@ class Fetch:
     async def _take(self, offset: int) -> None:
         """Append what one body, asked for from `offset` on, brings of the rest."""
         async with self.target.upstream.registry.blob(self.target.repository, self.digest, offset) as body:
+            self._source = body
             if not await self._accept(body):
                 return
             await self._copy(body)
@@ -141,6 +146,7 @@ class Fetch:
         """
         if body.total is not None and (self.sink.total not in (None, body.total) or self.sink.offset > body.total):
             if self.growth.has_begun:
+                body.doubt()
                 raise Nonsense("the upstream changed the size of a blob while sending it")
             await self.sink.restart()
             return False

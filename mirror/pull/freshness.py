@@ -14,6 +14,7 @@ from mirror.config.quantities import Share
 _SKEW = 60.0  # seconds that a record may lie in the future, before it counts as made by a wrong clock
 _CENTURY = 100 * 365 * 86400.0
 _AGAIN = 1.0  # seconds between two checks of a tag, however often clients want it checked
+_OUTAGE = 300.0  # seconds after which an upstream that could not be asked is worth another try
 _TENTH = Share(percent=10.0)
 _SHORTEST = 1.0  # seconds that freshness is stretched from, where the operator has set less
 
@@ -96,16 +97,19 @@ def judge(known: Known | None, policy: Policy, tag: str, now: float, asking: Ask
         return Verdict.FRESH
     if now - known.checked >= policy.horizon:
         return Verdict.OVERDUE
-    if _within(known.failed, min(_silence(known, policy), longest), now):
+    if _within(known.failed, min(silence(known, policy), longest), now):
         return Verdict.WAIT
     if asking.pressure > 0 and _within(known.checked, policy.stretched(asking.pressure), now):
         return Verdict.SPARE
     return Verdict.DUE
 
 
-def _silence(known: Known, policy: Policy) -> float:
-    """Seconds for which a check that failed is not tried again."""
-    return max(policy.tag_ttl, policy.not_found_ttl) if known.deleted else policy.tag_ttl
+def silence(known: Known, policy: Policy) -> float:
+    """Seconds for which a check that failed is not tried again: few, for an outage may be over long before the ttl is.
+
+    That a tag is gone is an answer, and lasts as long as one.
+    """
+    return max(policy.tag_ttl, policy.not_found_ttl) if known.deleted else min(policy.tag_ttl, _OUTAGE)
 
 
 def _within(moment: float, span: float, now: float) -> bool:

@@ -1,4 +1,7 @@
-"""What is held of an image: its manifests and, for each platform, how much of what they name. Asks nobody."""
+"""What is held of an image: its manifests and, for each platform, how much of what they name.
+
+Asks nobody, and looking is no use of what is looked at.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +49,7 @@ class Holdings:
 
     async def manifest(self, target: Target, digest: Digest) -> Manifest | None:
         """The manifest, if it is held and this repository is known to have it."""
-        return await self._shelf.find(target, digest)
+        return await self._shelf.look(target, digest)
 
     async def images(self, target: Target, manifest: Manifest) -> tuple[Held, ...]:
         """Each image of a manifest that is held: its only one, or those that it lists, up to some tens of them.
@@ -63,7 +66,7 @@ class Holdings:
         platforms = platforms_of(body)
         found = []
         for entry in read.manifests[:_MOST]:
-            listed = await self._shelf.find(target, entry.digest)
+            listed = await self._shelf.look(target, entry.digest)
             found.append(await self._held(target, platforms.get(str(entry.digest), ""), entry.digest, listed))
         return tuple(found)
 

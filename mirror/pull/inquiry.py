@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from mirror.errors import Absent, Denied, Nonsense, UpstreamError
+from mirror.errors import Absent, Denied, Nonsense, Refused, UpstreamError
 from mirror.flights import Flights
 from mirror.oci.digest import Digest
 from mirror.outcome import Outcome
@@ -22,6 +22,8 @@ from mirror.pull.upstreams import Target
 from mirror.pull.variants import Variant
 from mirror.store.catalog import Key, TagRecord
 from mirror.upstream.answers import ManifestHead
+
+_OURS = frozenset({Trouble.FROZEN, Trouble.BUSY})  # they say nothing of the upstream
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,12 @@ class Inquiries:
             if not self._may_be_old(inquiry):
                 raise
             return self._old(inquiry, trouble_of(error))
+
+    def refused(self, inquiry: Inquiry, error: Refused) -> FoundManifest:
+        """The answer where so much is asked already that nothing could be. Raises `error` when there is none."""
+        if not self._may_be_old(inquiry):
+            raise error
+        return self._old(inquiry, Trouble.BUSY)
 
     async def _ask(self, inquiry: Inquiry) -> FoundManifest:
         question = inquiry.question
@@ -180,17 +188,17 @@ class Inquiries:
         return None if manifest is None else FoundManifest(manifest, Answer(Outcome.REVALIDATED))
 
     def _old(self, inquiry: Inquiry, trouble: Trouble) -> FoundManifest:
-        """What was known before. That it could not be checked moves the clock, but not while nobody may be asked."""
+        """What was known before. That it could not be checked moves the clock, unless nobody was asked."""
         record, held = inquiry.record, inquiry.held
         if record is None or held is None:
             raise ValueError("there is no old answer")
         now = self._now()
-        if trouble is not Trouble.FROZEN:
+        if trouble not in _OURS:
             # What was checked by a clock that has been set back since is as old as can be told from now on.
             checked = min(record.checked, now)
             self._notes.write(inquiry.place, replace(record, checked=checked, failed=now, trouble=trouble.value))
         words = warning(trouble, inquiry.question.target.name, now - record.checked)
-        return FoundManifest(held, Answer(Outcome.STALE, record.checked, words))
+        return FoundManifest(held, Answer(Outcome.STALE, record.checked, words, inquiry.place.due(record)))
 
     def _may_be_old(self, inquiry: Inquiry) -> bool:
         """Whether the old answer may be given: there is one, within its bound, and no word since that it is gone."""

@@ -79,7 +79,7 @@ class Referrers:
         if known is not None and verdict is Verdict.FRESH:
             return known, Answer(Outcome.HIT, known.listing.checked)
         if known is not None and verdict is Verdict.WAIT:
-            return known, _stale(known, f"{target.name} could not be asked a moment ago")
+            return known, _stale(target, known, f"{target.name} could not be asked a moment ago")
         if self._facts.absent(_absence(key)):
             raise Absent("the upstream has no such manifest", code=Code.MANIFEST_UNKNOWN)
         old = None if verdict is Verdict.OVERDUE else known
@@ -102,7 +102,7 @@ class Referrers:
             old = replace(old, listing=replace(old.listing, failed=self._now()))
             self._keep(question, old)
             trouble = "limits our requests" if isinstance(error, Throttled) else "cannot be asked"
-            return old, _stale(old, f"{target.name} {trouble}")
+            return old, _stale(target, old, f"{target.name} {trouble}")
         checked = asked if answer.checked is None else min(asked, answer.checked)
         known = _Known(referrers, Listing(await _text(referrers), checked))
         if answer.outcome is not Outcome.STALE:
@@ -153,8 +153,10 @@ def _absence(key: Key) -> Key:
     return replace(key, kind="absent", variant="referrers")
 
 
-def _stale(known: _Known, reason: str) -> Answer:
-    return Answer(Outcome.STALE, known.listing.checked, f"{reason}; this list of referrers may be out of date")
+def _stale(target: Target, known: _Known, reason: str) -> Answer:
+    checked = known.listing.checked
+    warning = f"{reason}; this list of referrers may be out of date"
+    return Answer(Outcome.STALE, checked, warning, checked + target.upstream.policy.tag_ttl)
 
 
 async def _text(referrers: Sequence[Referrer]) -> str:

@@ -48,16 +48,16 @@ class Shelf:
 
     async def find(self, target: Target, digest: Digest) -> Manifest | None:
         """The manifest, if it is held and this repository is known to have it."""
-        name = str(digest)
-        member = self._store.facts.member(target.name, target.repository, name)
-        if member is None or member.media_type is None:
-            return None
-        content = member.content or name
-        body = await self._read(Digest.parse(content))
-        if body is None:
-            return None
-        self._store.used(content, time.time())
-        return Manifest(digest, member.media_type, len(body), body, member.since)
+        member = self._member(target, digest)
+        manifest = None if member is None else await self._held(digest, member)
+        if member is not None and manifest is not None:
+            self._store.used(member.content or str(digest), time.time())
+        return manifest
+
+    async def look(self, target: Target, digest: Digest) -> Manifest | None:
+        """The same for who only wants to know what there is: that is no use, and keeps nothing from being evicted."""
+        member = self._member(target, digest)
+        return None if member is None else await self._held(digest, member)
 
     async def holds(self, digest: Digest) -> bool:
         """Whether the bytes are here, for whichever repository."""
@@ -114,6 +114,15 @@ class Shelf:
             pass  # somebody is just storing the same
         except StoreError as error:
             _log.error("a verified manifest could not be kept: %s", error)
+
+    def _member(self, target: Target, digest: Digest) -> Member | None:
+        return self._store.facts.member(target.name, target.repository, str(digest))
+
+    async def _held(self, digest: Digest, member: Member) -> Manifest | None:
+        if member.media_type is None:
+            return None
+        body = await self._read(Digest.parse(member.content or str(digest)))
+        return None if body is None else Manifest(digest, member.media_type, len(body), body, member.since)
 
     async def _read(self, content: Digest) -> bytes | None:
         name = str(content)

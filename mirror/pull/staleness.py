@@ -17,6 +17,7 @@ class Trouble(StrEnum):
     FROZEN = "frozen"
     DELETED = "deleted"
     SPARED = "spared"
+    BUSY = "busy"
 
 
 _AT_ONCE = {
@@ -26,6 +27,7 @@ _AT_ONCE = {
     Trouble.FROZEN: "contact with {} is frozen by the operator",
     Trouble.DELETED: "the upstream no longer has this tag",
     Trouble.SPARED: "few pulls are left at {}, and none is spent on what is cached",
+    Trouble.BUSY: "this mirror has too much to do",
 }
 _LATER = "{} could not be asked a moment ago"
 _TOLD_AGAIN = frozenset({Trouble.DELETED, Trouble.SPARED})

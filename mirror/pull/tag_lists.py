@@ -76,7 +76,7 @@ class TagLists:
             return _page(known.names, n, last, Answer(Outcome.STALE, known.checked, warning))
         self._names.hear(target, last, page)
         found = _asked_for(page, n, last)
-        if last is not None:
+        if last is not None and len(found.names) <= LARGEST_PAGE:
             self._pages[asked] = replace(found, answer=Answer(Outcome.HIT, self._now()))
         return found
 

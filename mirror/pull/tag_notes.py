@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from cachetools import LRUCache
 
 from mirror.oci.digest import Digest
-from mirror.pull.freshness import Asking, Known, Verdict, judge
+from mirror.pull.freshness import Asking, Known, Verdict, fresh_until, judge
 from mirror.pull.frugality import pressure
 from mirror.pull.staleness import Trouble
 from mirror.pull.upstreams import Target
@@ -31,6 +31,10 @@ class Place:
     @property
     def tag(self) -> str:
         return self.key.reference
+
+    def due(self, record: TagRecord) -> float | None:
+        """When the tag has, or had, to be asked for again, by the wall clock; None for never."""
+        return fresh_until(Known(record.checked), self.target.upstream.policy, self.tag)
 
 
 class TagNotes:

@@ -8,13 +8,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from mirror.errors import Absent, Code
+from mirror.errors import Absent, Code, Refused
 from mirror.flights import Flights
 from mirror.oci.digest import Digest
 from mirror.oci.media_types import accepts
 from mirror.outcome import Outcome
 from mirror.pull.content import Answer, FoundManifest, Manifest
-from mirror.pull.freshness import Known, Verdict, fresh_until
+from mirror.pull.freshness import Verdict
 from mirror.pull.inquiry import Inquiries, Inquiry, TagQuestion
 from mirror.pull.shelf import Shelf
 from mirror.pull.spending import Ledger
@@ -76,11 +76,14 @@ class Tags:
         if self._notes.absent(place):
             raise Absent("the upstream has no such tag", code=Code.MANIFEST_UNKNOWN)
         inquiry = Inquiry(question, variant, place, verdict, record, held, self._now())
-        return await self._answers.join((place.key, question.body), lambda: self._inquiries.make(inquiry))
+        try:
+            return await self._answers.join((place.key, question.body), lambda: self._inquiries.make(inquiry))
+        except Refused as error:
+            return self._inquiries.refused(inquiry, error)
 
     def _waiting(self, place: Place, record: TagRecord, held: Manifest) -> FoundManifest:
         words = warning_again(noted(record.trouble), place.target.name, self._now() - record.checked)
-        return FoundManifest(held, Answer(Outcome.STALE, record.checked, words))
+        return FoundManifest(held, Answer(Outcome.STALE, record.checked, words, place.due(record)))
 
 
 def _place(question: TagQuestion, variant: Variant) -> Place:
@@ -89,5 +92,4 @@ def _place(question: TagQuestion, variant: Variant) -> Place:
 
 
 def _fresh(place: Place, record: TagRecord) -> Answer:
-    until = fresh_until(Known(record.checked), place.target.upstream.policy, place.tag)
-    return Answer(Outcome.HIT, record.checked, None, until)
+    return Answer(Outcome.HIT, record.checked, None, place.due(record))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import orjson
 from aiohttp import web
 
-from mirror.errors import Code, MirrorError
+from mirror.errors import Code, MirrorError, UpstreamError
 from mirror.outcome import Outcome
 from mirror.pull.content import Answer
 from mirror.server.exchange import Exchange
@@ -23,7 +23,8 @@ def error_body(code: Code, message: str | None = None) -> bytes:
 def error_response(exchange: Exchange, error: MirrorError) -> web.Response:
     """The answer to a request that ended with `error`. What goes with the status goes into its headers here."""
     code = error.code
-    headers = headers_of(exchange, Answer(outcome_of(error)))
+    status = error.status if isinstance(error, UpstreamError) else None
+    headers = headers_of(exchange, Answer(outcome_of(error), status=status))
     exchange.reason = str(error)
     headers["Content-Type"] = _TYPE
     if code.status == 405:

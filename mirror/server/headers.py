@@ -16,7 +16,7 @@ _CACHE_STATUS = {
     Outcome.JOINED: "mirror; fwd=miss; collapsed",
     Outcome.REVALIDATED: "mirror; fwd=stale; detail=revalidated",
     Outcome.STALE: "mirror; hit; detail=stale",
-    Outcome.ABSENT: "mirror; fwd=miss; detail=absent",
+    Outcome.ABSENT: "mirror; detail=absent",
     Outcome.BYPASS: "mirror; fwd=bypass",
     Outcome.DENIED: "mirror; detail=denied",
     Outcome.ERROR: "mirror; fwd=miss; detail=error",
@@ -31,7 +31,7 @@ def headers_of(exchange: Exchange, answer: Answer) -> CIMultiDict[str]:
         {
             "Server": "mirror",
             "Docker-Distribution-Api-Version": "registry/2.0",
-            "Cache-Status": _CACHE_STATUS[answer.outcome],
+            "Cache-Status": _cache_status(answer),
             "X-Request-ID": exchange.request_id,
         }
     )
@@ -43,6 +43,16 @@ def headers_of(exchange: Exchange, answer: Answer) -> CIMultiDict[str]:
         # The one form that the distribution specification allows: code 299, no agent, no date.
         headers["Warning"] = f'299 - "{answer.warning}"'
     return headers
+
+
+def _cache_status(answer: Answer) -> str:
+    """RFC 9211 section 2. Without `fwd-status` the one that we answer would be taken for the upstream's."""
+    if answer.status is not None:
+        return f"mirror; fwd=miss; fwd-status={answer.status}; detail={answer.outcome}"
+    status = _CACHE_STATUS[answer.outcome]
+    if answer.outcome is Outcome.STALE and answer.until is not None:
+        return f"{status}; ttl={int(answer.until - time())}"
+    return status
 
 
 def matches(if_none_match: str | None, etag: str) -> bool:

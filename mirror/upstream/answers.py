@@ -79,8 +79,13 @@ def manifest_head(response: Response) -> ManifestHead:
 
 
 async def manifest_body(response: Response, limit: int) -> ManifestBody:
-    """Reads and closes the answer. Raises Nonsense beyond `limit` bytes, and Interrupted."""
+    """Reads and closes the answer. Raises Interrupted; Nonsense beyond `limit` bytes and for what is no JSON object.
+
+    That it is one is all that is looked at here: enough to tell a page for people, which another endpoint may not send.
+    """
     body = await response.whole(limit)
+    if not body.lstrip(b" \t\r\n").startswith(b"{"):
+        raise Nonsense(f"{response.source} sent something that is no manifest")
     return ManifestBody(body, _content_type(response), _digest(response))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -35,7 +34,7 @@ class DockerLogin:
         Raises Unreachable if the file, its entry or its helper cannot be used.
         """
         try:
-            config = await asyncio.to_thread(self._file.current)
+            config = await self._file.current()
             if config is not self._config:
                 self._read(config)
             helper = self._helper
@@ -59,7 +58,8 @@ class DockerLogin:
         return self._described
 
     async def aclose(self) -> None:
-        """Ends the helper if it runs."""
+        """Ends the helper if it runs, and the look at the file."""
+        await self._file.aclose()
         for helper in (*self._former, *([] if self._helper is None else [self._helper])):
             await helper.aclose()
 

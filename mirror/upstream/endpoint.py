@@ -181,7 +181,9 @@ class Endpoint:
                 "that carries no credential of ours"
             )
         failed = Failed(self._transport.name, place, response.status, response.value("Retry-After"))
-        return by_status(failed, question.missing)
+        error = by_status(failed, question.missing)
+        error.status = response.status
+        return error
 
 
 def _request(question: Question, url: URL, headers: Mapping[str, str]) -> Request:

@@ -146,6 +146,11 @@ class Response:
         return value if value.isascii() and value.isprintable() else None
 
     @property
+    def source(self) -> str:
+        """Who sent it, in messages: the upstream and its host."""
+        return f"{self._report.upstream}: {self._report.place}"
+
+    @property
     def length(self) -> int | None:
         """`Content-Length`, of a HEAD too."""
         value = self.value("Content-Length")
@@ -186,7 +191,7 @@ class Response:
 
         Nonsense, too, when nothing but the end of the connection tells its end. Closes the answer.
         """
-        place = f"{self._report.upstream}: {self._report.place}"
+        place = self.source
         with contextlib.closing(self):
             if self.ends_with_connection:
                 self.close("nonsense")
@@ -240,5 +245,4 @@ class Response:
     def _broken(self, error: Exception) -> UpstreamError:
         self._raw.close()
         what = f"fell silent for {self._patience:g} s" if isinstance(error, TimeoutError) else "broke off"
-        where = f"{self._report.upstream}: {self._report.place}"
-        return self._report.failed(Interrupted(f"{where} {what} in the middle of an answer"))
+        return self._report.failed(Interrupted(f"{self.source} {what} in the middle of an answer"))

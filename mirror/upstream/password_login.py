@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 
 from mirror.config.settings import Upstream
@@ -46,13 +45,15 @@ class PasswordLogin:
         return f"user {self._username} from {self.source}"
 
     async def aclose(self) -> None:
-        """There is nothing to end."""
+        """Ends the look at the file, if one is under way."""
+        if self._file is not None:
+            await self._file.aclose()
 
     async def _secret(self) -> str:
         if self._password is not None:
             return self._password.get_secret_value()
         if self._file is not None:
-            return await asyncio.to_thread(self._file.current)
+            return await self._file.current()
         found = self._environment.get(self._variable)
         if not found:
             raise ValueError("names an environment variable that is not set, or empty")

@@ -13,12 +13,17 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from subprocess import DEVNULL, PIPE
 from typing import cast
+from weakref import WeakKeyDictionary
 
 _PATIENCE = 10.0  # seconds
 _GRACE = 1.0  # seconds for a killed one to end
 _OUTPUT = 64 * 1024  # bytes
+_AT_ONCE = 4  # clients choose among the hosts that a pattern stands for, each of which has its program run
 # Our own configuration may hold other upstreams' passwords, and the service manager listens to us alone.
 _OURS = ("MIRROR_", "NOTIFY_SOCKET", "WATCHDOG_", "LISTEN_")
+
+# A semaphore is of one loop.
+_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +37,23 @@ class Ended:
 async def run(argv: Sequence[str], given: bytes, environment: Mapping[str, str], patience: float = _PATIENCE) -> Ended:
     """How `argv` ended, which was given this standard input and `environment` without what is meant for the mirror.
 
-    ValueError, a predicate, if it cannot be started, takes longer than `patience` (seconds) or prints too much. When
-    that happens, and when cancelled, it is killed with all that it has started.
+    ValueError, a predicate, if it cannot be started, takes longer than `patience` (seconds) or prints too much, or if
+    its turn takes as long to come: few run at a time. When that happens, and when cancelled, it is killed with all that
+    it has started.
     """
+    turns = _turns.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(_AT_ONCE))
+    try:
+        async with asyncio.timeout(patience):
+            await turns.acquire()
+    except TimeoutError:
+        raise ValueError(f"did not get its turn within {patience:g} s: too many programs run already") from None
+    try:
+        return await _run(argv, given, environment, patience)
+    finally:
+        turns.release()
+
+
+async def _run(argv: Sequence[str], given: bytes, environment: Mapping[str, str], patience: float) -> Ended:
     inherited = {name: value for name, value in environment.items() if not name.startswith(_OURS)}
     loop = asyncio.get_running_loop()
     try:

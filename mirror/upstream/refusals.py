@@ -45,6 +45,8 @@ class Refusals:
         self._clock = clock
         self._refused: dict[Hashable, _Refusal] = {}
         self._accepted: dict[Hashable, None] = {}
+        self._doubtful: dict[Hashable, None] = {}  # logins that were accepted before they were refused
+        self._known: dict[Hashable, None] = {}  # matters in which a login was accepted last
         self._trial = asyncio.Lock()
 
     def add(self, key: Hashable) -> None:
@@ -62,8 +64,13 @@ class Refusals:
         _keep(self._refused, key, known)
 
     def check(self, showing: Showing) -> None:
-        """Raises Denied for a login that was refused not long ago, in this matter or altogether."""
-        if showing.login in self or showing.matter in self:
+        """Raises Denied for a login that was refused not long ago, in this matter or altogether.
+
+        Once, one that was good before may still be shown in a matter in which it was: whoever asks for what is not for
+        us, of a registry that refuses just that, is not to lock out all others.
+        """
+        refused = showing.login in self and not (showing.login in self._doubtful and showing.matter in self._known)
+        if refused or showing.matter in self:
             raise Denied(f"{showing.place} has just refused our login")
 
     @asynccontextmanager
@@ -85,16 +92,23 @@ class Refusals:
         """Remembers that this was refused.
 
         A login that was accepted a moment ago is refused for this matter alone; the next time, if it is not accepted in
-        between, for everything.
+        between, for everything; but see `check`.
         """
         was_good = showing.login in self._accepted
         self._accepted.pop(showing.login, None)
+        if was_good:
+            _keep(self._doubtful, showing.login, None)
+        elif showing.matter in self._known:
+            self._doubtful.pop(showing.login, None)
+        self._known.pop(showing.matter, None)
         self.add(showing.matter if was_good else showing.login)
 
     def accept(self, showing: Showing) -> None:
         """This was accepted: nothing is held against the login."""
         self._refused.pop(showing.login, None)
+        self._doubtful.pop(showing.login, None)
         _keep(self._accepted, showing.login, None)
+        _keep(self._known, showing.matter, None)
 
     def __contains__(self, key: Hashable) -> bool:
         refusal = self._refused.get(key)

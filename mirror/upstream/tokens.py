@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 
 from mirror.config.settings import Limits
-from mirror.errors import Code, Denied, Nonsense, Unreachable, UpstreamError
+from mirror.errors import Code, Denied, Nonsense, Refused, Unreachable, UpstreamError
 from mirror.flights import Flights
 from mirror.tasks import end, spawn
 from mirror.upstream import origins, token_requests
@@ -93,7 +93,7 @@ class Tokens:
             await self._flights.join(grant, lambda: self._fetch(grant))
         except Denied:
             self.drop(grant, held)  # who may not have another one is not to go on with this one
-        except UpstreamError:
+        except (UpstreamError, Refused):
             pass  # the token is good for a while; once it is not, whoever needs one hears of it
 
     def _forget(self, grant: Grant) -> None:

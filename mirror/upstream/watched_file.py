@@ -5,15 +5,17 @@ What is in it is for who reads it to say. Nothing here logs or raises what the f
 
 from __future__ import annotations
 
+import asyncio
 import os
 import stat
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
 import structlog
+
+from mirror.flights import Flights
 
 T = TypeVar("T")
 
@@ -33,7 +35,7 @@ class Secret(Generic[T]):
 
 
 class WatchedFile(Generic[T]):
-    """`upstream` is whose file it is, for the log."""
+    """`upstream` is whose file it is, for the log. Closed by `aclose`."""
 
     def __init__(self, upstream: str, path: Path, secret: Secret[T]) -> None:
         self._upstream = upstream
@@ -41,16 +43,19 @@ class WatchedFile(Generic[T]):
         self._secret = secret
         self._read: tuple[tuple[int, int, int], T] | None = None  # (inode, size, mtime) of the file, and what it says
         self._warned = False  # that what was read is used in place of what cannot be read
-        self._looking = threading.Lock()
+        self._looks: Flights[str, T] = Flights("file")
 
-    def current(self) -> T:
-        """What the file says: the same object while it does not change. Blocks: call it in a thread.
+    async def aclose(self) -> None:
+        """Nobody waits any longer for a file system that does not answer."""
+        await self._looks.aclose()
+
+    async def current(self) -> T:
+        """What the file says: the same object while it does not change.
 
         What it said last, while it is being exchanged or cannot be used; ValueError, a predicate, if that is nothing.
-        One looks at a time, so that all who find a change find the same.
+        One looks at a time, for all who wait: a file system that does not answer holds one thread. May be cancelled.
         """
-        with self._looking:
-            return self._looked()
+        return await self._looks.join("look", lambda: asyncio.to_thread(self._looked))
 
     def _looked(self) -> T:
         try:

@@ -122,6 +122,19 @@ async def test_f12_memory_is_bounded_by_a_window_before_the_slowest_reader(tmp_p
     assert descriptors(tmp_path) == []
 
 
+async def test_f12_what_lies_before_the_part_that_a_reader_wants_is_not_held(tmp_path: Path) -> None:
+    disk = FaultyDisk()
+    async with FakeRegistry() as registry, pulling(tmp_path, Setup(filesystem=disk), one=registry.url) as pull:
+        digest = registry.push_blob("a/b", LARGE)
+        disk.arm(0, Fault(errno.ENOSPC, lasting=True))
+        reader, _ = pull.fetches.join(pull.target(), digest)
+        start = len(LARGE) - MIB
+        assert await read(reader, start) == LARGE[start:]
+        assert os.fstat(reader.descriptor).st_blocks * 512 <= 4 * MIB
+        reader.close()
+        assert disk.fired
+
+
 async def test_f12_whoever_comes_too_late_for_the_beginning_gets_a_fetch_of_their_own(tmp_path: Path) -> None:
     disk, gate = FaultyDisk(), Gate(256 * 1024)
     async with FakeRegistry() as registry, pulling(tmp_path, Setup(filesystem=disk), one=registry.url) as pull:

@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from mirror.errors import Absent, Code, Denied, Interrupted, MirrorError, Unreachable
+from mirror.errors import Absent, Code, Denied, DigestMismatch, Interrupted, MirrorError, Unreachable
 from mirror.pull.fetches import Bounds
 from mirror.tasks import spawn
 from tests.support.caches import content, data_of_the_ingest, under_way
@@ -116,6 +116,35 @@ async def test_f7_an_endpoint_that_lacks_it_does_not_end_what_another_one_began(
         first.fail(Fault(cut_at=300_000), "GET", "/blobs/")
         assert await fetched(pull, first) == DATA
         assert (ranges(first), ranges(second)) == ([None, "bytes=300000-"], ["bytes=300000-"])
+
+
+async def test_f7_an_endpoint_that_sends_something_else_does_not_end_what_another_one_began(tmp_path: Path) -> None:
+    async with (
+        FakeRegistry() as first,
+        FakeRegistry() as second,
+        pulling(tmp_path, NO_PATIENCE, one=[first.url, second.url]) as pull,
+    ):
+        second.push_blob("a/b", DATA)
+        second.fail(Fault(body=b"<html>", whole=True), times=None)
+        first.fail(Fault(cut_at=300_000), "GET", "/blobs/")
+        assert await fetched(pull, first) == DATA
+        assert ranges(second) == ["bytes=300000-"]
+
+
+@pytest.mark.parametrize("fault", [Fault(flip_at=300_000), Fault(body=b"<html>")], ids=["flipped", "another page"])
+async def test_f7_after_wrong_bytes_another_endpoint_is_asked_first(tmp_path: Path, fault: Fault) -> None:
+    async with (
+        FakeRegistry() as first,
+        FakeRegistry() as second,
+        pulling(tmp_path, one=[first.url, second.url]) as pull,
+    ):
+        second.push_blob("a/b", DATA)
+        first.fail(fault, times=None)
+        with pytest.raises(DigestMismatch):
+            await fetched(pull, first)
+        await pull.ended()
+        assert await fetched(pull, first) == DATA
+        assert (len(ranges(first)), len(ranges(second))) == (1, 1)
 
 
 async def test_f7_where_ranges_are_ignored_what_is_there_is_skipped(tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ class Footprint:
         self.tasks = served.call(lambda: len(asyncio.all_tasks()))
         gc.collect()
         self.descriptors = len(os.listdir("/proc/self/fd"))
-        self.memory = resident()
+        self.memory = resident() - served.call(lambda: served.registry.bytes_held)
         self.parts = under_way(served.mirror.settings.storage.root)
 
 

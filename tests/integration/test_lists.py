@@ -61,7 +61,7 @@ async def test_referrers_survive_the_registry_and_a_restart(tmp_path: Path, regi
             response, _ = await served.get(f"{path}?artifactType={SIGNATURE}")
             assert response.headers["OCI-Filters-Applied"] == "artifactType"
             assert response.headers["Warning"].startswith('299 - "docker.io')
-            assert response.headers["Cache-Status"] == "mirror; hit; detail=stale"
+            assert response.headers["Cache-Status"].startswith("mirror; hit; detail=stale; ttl=")
             assert int(response.headers["Age"]) >= 0
             response, body = await served.get(f"/v2/team/app/referrers/{Digest.of(b'another')}")
             assert response.status == 503
@@ -185,5 +185,6 @@ async def test_lists_are_answered_while_the_registry_limits_us(tmp_path: Path, r
         for _ in range(10):
             for path in paths:
                 response, _ = await served.get(path)
-                assert (response.status, response.headers["Cache-Status"]) == (200, "mirror; hit; detail=stale")
+                assert response.status == 200
+                assert response.headers["Cache-Status"].startswith("mirror; hit; detail=stale")
         assert 1 <= registry.count() - asked <= 2

@@ -33,7 +33,8 @@ class MirrorThread:
         self._root = root
         self._overrides = overrides
         self._runner = asyncio.Runner(loop_factory=LOOPS[loop])
-        self._thread = threading.Thread(target=self._live, name="mirror-under-test")
+        # One that does not end fails its test; it must not keep the whole run from ending.
+        self._thread = threading.Thread(target=self._live, name="mirror-under-test", daemon=True)
         self._started = threading.Event()
         self._failure: BaseException | None = None
         self.registry: FakeRegistry
@@ -41,7 +42,8 @@ class MirrorThread:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        self._started.wait(PATIENCE)
+        if not self._started.wait(PATIENCE):
+            raise TimeoutError(f"the mirror has not started within {PATIENCE:g} s")
         if self._failure is not None:
             raise self._failure
         return self
@@ -53,6 +55,8 @@ class MirrorThread:
         self._thread.join(PATIENCE)
         if self._failure is not None:
             raise self._failure
+        if self._thread.is_alive():
+            raise TimeoutError(f"the mirror has not ended within {PATIENCE:g} s")
 
     @property
     def address(self) -> tuple[str, int]:

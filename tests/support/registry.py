@@ -93,6 +93,11 @@ class FakeRegistry:
         self._blobs[repository, str(digest)] = data
         return digest
 
+    @property
+    def bytes_held(self) -> int:
+        """Of blobs that were pushed."""
+        return sum(map(len, self._blobs.values()))
+
     def push_manifest(
         self, repository: str, tag: str | None, body: bytes, media_type: str, digest: Digest | None = None
     ) -> Digest:

@@ -123,7 +123,9 @@ def test_one_platform_can_be_chosen(tmp_path: Path) -> None:
             served.registry.push_index("library/app", "latest", images)
 
         served.call(push)
+        served.call(lambda: served.registry.push_image("library/app", "single", LAYERS))
         assert served.ask("GET", "/v2/library/app/manifests/latest").status == 200
+        assert served.ask("GET", "/v2/library/app/manifests/single").status == 200
         host, port = served.admin_address
         asked = ("app", "--json", "--url", f"http://{host}:{port}")
         platforms = [image["platform"] for image in json.loads(run(*asked).stdout)["images"]]
@@ -131,3 +133,5 @@ def test_one_platform_can_be_chosen(tmp_path: Path) -> None:
         (only,) = json.loads(run(*asked, "--platform", platforms[0]).stdout)["images"]
         assert only["platform"] == platforms[0]
         assert json.loads(run(*asked, "--platform", "plan9/mips").stdout)["images"] == []
+        single = run("app:single", "--json", "--platform", "linux/amd64", *asked[2:])  # it may be for any
+        assert [image["platform"] for image in json.loads(single.stdout)["images"]] == ["image"]

@@ -99,11 +99,12 @@ def test_without_a_cache_there_is_the_route_alone() -> None:
         (of_tag(next_check_in=0.0), "a check is due"),
         (of_tag(next_check_in=0.0, answerable_for=0.0), "too old to be answered"),
         (text(frozen=True), "until `mirror thaw`"),
-        (text(frozen=True, asks=["GET manifests/v1"]), "refused as long as contact is frozen"),
-        (text(absent=True, tag=None, images=[]), "is answered 404"),
+        (text(frozen=True, tag=None, manifest=None, images=[], asks=["GET v1"]), "asks GET v1, which is refused"),
+        (text(absent=True, tag=None, manifest=None, images=[]), "is answered 404"),
         (text(tag=None, images=[], asks=["GET manifests/v1"]), "a pull now  asks GET manifests/v1"),
         (text(images=None), "not everything could be looked at in time"),
-        (text(images=[]), "nothing of it"),
+        (text(manifest=None, images=[]), "nothing of it"),
+        (text(images=[]), "its manifest, which lists no such image"),
         (of_image(blobs_held=1, bytes_held=1024), "for linux/amd64: 2 blobs of 1.0 KiB"),
         (of_image(unproven=2), "2 to be confirmed by the upstream"),
         (of_image(unproven=2), "a HEAD for 2 blobs"),
@@ -119,3 +120,28 @@ def test_a_platform_that_nobody_has_wanted_is_not_said_to_be_missing() -> None:
     said = text(images=[IMAGE, other])
     assert "linux/arm64 sha256:2: nothing" in said
     assert said.endswith("is answered from the cache")
+
+
+DUE = {**TAG, "next_check_in": 0.0}
+
+
+def frozen(**values: Any) -> str:
+    return text(**{"frozen": True, "asks": ["HEAD v1"], "tag": DUE, **values}).splitlines()[-1]
+
+
+def test_a_tag_that_is_due_is_answered_while_contact_is_frozen_and_what_is_missing_is_not() -> None:
+    answered = "a pull now  is answered from the cache, with a warning that the tag could not be checked"
+    assert frozen() == answered
+    lacking = frozen(images=[{**IMAGE, "blobs_held": 2, "bytes_held": 1024}])
+    assert lacking.startswith(f"{answered}; asks for linux/amd64: 1 blobs")
+    assert lacking.endswith("which is refused as long as contact is frozen")
+
+
+def test_a_tag_that_is_too_old_is_refused_while_contact_is_frozen() -> None:
+    assert frozen(tag={**DUE, "answerable_for": 0.0}) == (
+        "a pull now  asks HEAD v1, which is refused as long as contact is frozen"
+    )
+
+
+def test_what_is_held_is_answered_whatever_was_said_to_be_absent() -> None:
+    assert text(absent=True, tag=None).endswith("is answered from the cache")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,26 @@ import pytest
 from mirror.config.settings import Storage
 from mirror.doctor.disk import examine, file_system
 from mirror.doctor.findings import Finding, Level
+
+NOBODY = 65534
+
+
+@pytest.fixture
+def closed() -> Iterator[Path]:
+    """A cache that may not be looked into by the user that this becomes, for whom modes count."""
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        directory.chmod(0o755)
+        root = directory / "cache"
+        (root / "blobs").mkdir(parents=True)
+        root.chmod(0)
+        before = os.geteuid()
+        os.seteuid(before or NOBODY)
+        try:
+            yield root
+        finally:
+            os.seteuid(before)
+            root.chmod(0o755)
 
 
 def found(root: Path, clock: list[float] | None = None, **values: object) -> dict[str, Finding]:
@@ -42,6 +65,14 @@ def test_a_place_that_cannot_be_written_is_bad(tmp_path: Path) -> None:
     finding = found(tmp_path / "file" / "cache")["writing"]
     assert finding.level is Level.BAD
     assert finding.advice
+
+
+@pytest.mark.parametrize("below", [".", "deeper/cache"])
+def test_a_cache_of_another_user_is_told_and_not_tripped_over(closed: Path, below: str) -> None:
+    finding = found(closed / below)["writing"]
+    assert finding.level is Level.BAD
+    assert "permission denied" in finding.words
+    assert "as which user" in finding.advice
 
 
 def test_a_cache_that_is_to_be_larger_than_the_disk_is_a_warning(tmp_path: Path) -> None:

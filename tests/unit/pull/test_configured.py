@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -67,7 +68,8 @@ async def test_where_to_search_is_built_in_or_configured_and_never_guessed() -> 
         await made.aclose()
 
 
-async def test_a_certificate_that_cannot_be_used_is_a_mistake_of_the_configuration(tmp_path: Path) -> None:
-    made = making(upstreams={"a.test": {"ca_file": str(tmp_path / "none")}})
-    with pytest.raises(ConfigurationError):
+@pytest.mark.parametrize("name", ["a.test", "*.b.test"])
+async def test_a_certificate_that_cannot_be_used_is_a_mistake_of_the_configuration(tmp_path: Path, name: str) -> None:
+    made = making(upstreams={name: {"ca_file": str(tmp_path / "none")}})
+    with pytest.raises(ConfigurationError, match=f"upstreams.{re.escape(name)}.ca_file"):
         await made.make()

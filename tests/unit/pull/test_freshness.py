@@ -16,6 +16,7 @@ MINUTE, HOUR, DAY, YEAR = 60.0, 3600.0, 86400.0, 365 * 86400.0
 
 POLICY = Policy(tag_ttl=5 * MINUTE, stale_for=30 * DAY, not_found_ttl=10, immutable_tags=("v[0-9]*", "stable"))
 ALWAYS_ASK = Policy(tag_ttl=0, stale_for=30 * DAY, not_found_ttl=10)
+RARELY = Policy(tag_ttl=DAY, stale_for=30 * DAY, not_found_ttl=10)
 NEVER_STALE = Policy(tag_ttl=5 * MINUTE, stale_for=0, not_found_ttl=10)
 NEVER_BOTH = Policy(tag_ttl=0, stale_for=0, not_found_ttl=0)
 
@@ -53,6 +54,9 @@ TABLE: list[Row] = [
     ("tried in vain just now", POLICY, ago(HOUR, 0), "latest", WAIT),
     ("tried in vain within the ttl", POLICY, ago(HOUR, 5 * MINUTE - 1), "latest", WAIT),
     ("tried in vain as long ago as the ttl", POLICY, ago(HOUR, 5 * MINUTE), "latest", DUE),
+    ("a long ttl, tried in vain just now", RARELY, ago(DAY, 5 * MINUTE - 1), "latest", WAIT),
+    ("a long ttl, tried in vain five minutes ago", RARELY, ago(DAY, 5 * MINUTE), "latest", DUE),
+    ("a long ttl, said to be gone an hour ago", RARELY, gone(2 * DAY, HOUR), "latest", WAIT),
     # the policy's extremes
     ("ttl 0, checked just now", ALWAYS_ASK, ago(0), "latest", DUE),
     ("ttl 0, tried in vain just now", ALWAYS_ASK, ago(HOUR, 0), "latest", DUE),

@@ -78,6 +78,14 @@ async def test_a_number_is_clamped_and_nothing_is_made_of_its_size(tmp_path: Pat
         assert await page(pull, 0) == ((), True)
 
 
+async def test_the_rest_of_a_list_of_whatever_length_is_answered(tmp_path: Path) -> None:
+    names = [f"{number:06}" for number in range(120_000)]  # more than all pages that are remembered
+    body = json.dumps({"name": "a/b", "tags": names}).encode()
+    script = [answer("200 OK", ["Content-Type: application/json", f"Content-Length: {len(body)}"], body)]
+    async with RawUpstream(script) as upstream, pulling(tmp_path, one=upstream.url) as pull:
+        assert await page(pull, None, names[0]) == (tuple(names[1:]), False)
+
+
 async def test_the_same_page_is_asked_for_once_by_many(tmp_path: Path) -> None:
     async with FakeRegistry() as registry, pulling(tmp_path, one=filled(registry).url) as pull:
         go = asyncio.Event()

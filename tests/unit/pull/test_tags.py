@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from mirror.errors import Absent, Denied, MirrorError, UpstreamError
+from mirror.errors import Absent, Denied, MirrorError, Refused, UpstreamError
 from mirror.oci.media_types import OCI_INDEX
 from mirror.outcome import Outcome
 from mirror.pull.manifests import Question
-from mirror.tasks import spawn
+from mirror.tasks import end, spawn
 from tests.support.faults import Fault
 from tests.support.scenes import HOUR, MINUTE, scene
 
@@ -136,6 +136,21 @@ async def test_a_failed_check_moves_the_clock_too(tmp_path: Path) -> None:
         it.registry.heal()
         assert (await it.get()).answer.outcome is Outcome.REVALIDATED
         assert it.asked() == ["HEAD"]
+
+
+async def test_a_tag_that_is_held_is_answered_however_many_others_are_waited_for(tmp_path: Path) -> None:
+    async with scene(tmp_path) as it:
+        await it.get()
+        it.clock.advance(5 * MINUTE)
+        it.registry.fail(Fault(hold=asyncio.Event()), times=None)
+        others = [spawn(it.get(f"t{number}"), "other") for number in range(4096)]
+        await asyncio.sleep(0)
+        with pytest.raises(Refused):
+            await it.get("one more")
+        found = await it.get()
+        assert (found.manifest.digest, found.answer.outcome) == (it.image.digest, Outcome.STALE)
+        assert found.answer.warning == "this mirror has too much to do; this tag was last checked 5 min ago"
+        await end(*others)
 
 
 async def test_a_clock_that_was_set_back_puts_off_the_bound_once(tmp_path: Path) -> None:

@@ -6,7 +6,18 @@ import json
 
 import pytest
 
-from mirror.errors import Absent, Code, DigestMismatch, Malformed, MirrorError, Refused, Throttled, Unreachable
+from mirror.errors import (
+    Absent,
+    Code,
+    Denied,
+    DigestMismatch,
+    Malformed,
+    MirrorError,
+    Refused,
+    Throttled,
+    Unreachable,
+    UpstreamError,
+)
 from mirror.outcome import Outcome
 from mirror.server.errors import error_body, error_response, outcome_of
 from tests.support.answering import exchange_of
@@ -40,6 +51,28 @@ async def test_an_error_has_its_own_words() -> None:
     response = error_response(exchange_of(), Unreachable("registry.test does not answer"))
     assert isinstance(response.body, bytes)
     assert json.loads(response.body)["errors"][0]["message"] == "registry.test does not answer"
+
+
+@pytest.mark.parametrize(
+    ("error", "answered", "said"),
+    [
+        (Absent(), 404, "mirror; fwd=miss; fwd-status=404; detail=absent"),
+        (Throttled(), 429, "mirror; fwd=miss; fwd-status=429; detail=error"),
+        (Denied(), 401, "mirror; fwd=miss; fwd-status=401; detail=denied"),
+        (Unreachable(), None, "mirror; fwd=miss; detail=error"),
+        (Absent(), None, "mirror; detail=absent"),
+    ],
+)
+async def test_what_the_upstream_answered_is_said_where_it_did(
+    error: UpstreamError, answered: int | None, said: str
+) -> None:
+    error.status = answered
+    assert error_response(exchange_of(), error).headers["Cache-Status"] == said
+
+
+async def test_what_was_refused_without_asking_is_not_said_to_have_been_asked() -> None:
+    refused = Refused(code=Code.NAME_UNKNOWN)
+    assert error_response(exchange_of(), refused).headers["Cache-Status"] == "mirror; detail=absent"
 
 
 async def test_a_head_gets_the_length_alone() -> None:

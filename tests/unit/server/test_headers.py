@@ -25,6 +25,15 @@ async def test_the_outcome_is_said_by_the_standard(outcome: Outcome) -> None:
     assert ("; hit" in status) == (outcome in (Outcome.HIT, Outcome.STALE))
 
 
+async def test_how_long_ago_a_stale_answer_was_due_is_said() -> None:
+    began = time.time()
+    said = headers_of(exchange_of(), Answer(Outcome.STALE, began - 400, "why", began - 100))["Cache-Status"]
+    head, _, seconds = said.partition("; ttl=-")
+    assert head == "mirror; hit; detail=stale"
+    assert 100 <= int(seconds) <= 101 + (time.time() - began)
+    assert "ttl" not in headers_of(exchange_of(), Answer(Outcome.STALE, began, "why"))["Cache-Status"]
+
+
 async def test_outcomes_are_told_apart() -> None:
     said = {headers_of(exchange_of(), Answer(outcome))["Cache-Status"] for outcome in Outcome}
     assert len(said) == len(Outcome)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from mirror.config.settings import Upstream
 from mirror.errors import Denied, Interrupted, Unreachable
@@ -50,6 +51,21 @@ async def test_a_login_that_is_refused_although_it_is_the_newest_is_not_insisted
             clock.advance(1)
         assert [seen.headers.get("authorization") for seen in server.requests].count(OLD) == 1
         assert len(script.inputs) <= 4  # every ten seconds
+
+
+async def test_repositories_that_answer_a_good_login_with_401_lock_nobody_out_of_the_others() -> None:
+    async with FakeRegistry() as server:
+        server.push_manifest("a/b", "v1", b"{}", "text/x")
+        server.require_basic("alice", "canary")
+        refusal = Fault(status=401, headers={"WWW-Authenticate": "Basic realm=x"})
+        server.fail(refusal, path="/v2/secret/", times=None)
+        upstream = Upstream(endpoints=(server.url,), username="alice", password=SecretStr("canary"), insecure=True)
+        async with endpoint(upstream) as session:
+            await ask(session)
+            for repository in ("secret/x", "secret/y"):
+                with pytest.raises(Denied):
+                    await session.ask(replace(QUESTION, repository=repository))
+            assert await ask(session) == b"{}"
 
 
 async def test_however_many_ask_at_once_a_wrong_login_is_shown_once(tmp_path: Path) -> None:

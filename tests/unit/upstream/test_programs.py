@@ -140,3 +140,37 @@ def test_every_loop_that_the_mirror_runs_on_runs_programs(tmp_path: Path, loop: 
 
 def test_what_was_printed_is_not_shown() -> None:
     assert "canary" not in repr(Ended(0, b"canary"))
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_few_programs_run_at_a_time(tmp_path: Path, loop: str) -> None:
+    gate, log = tmp_path / "gate", tmp_path / "log"
+    waiting = f"echo + >> {log}; while [ ! -e {gate} ]; do sleep 0.02; done; echo - >> {log}"
+    Script(tmp_path, "program", waiting)
+
+    async def many() -> None:
+        running = [asyncio.ensure_future(run(["program"], b"", environment(tmp_path))) for _ in range(12)]
+        async with asyncio.timeout(10):
+            while not log.exists() or len(log.read_text().split()) < 4:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        gate.touch()
+        await asyncio.gather(*running)
+
+    run_on(loop, many())
+    steps = log.read_text().split()
+    at_once = [steps[:end].count("+") - steps[:end].count("-") for end in range(len(steps))]
+    assert len(steps) == 24
+    assert max(at_once) == 4
+
+
+async def test_who_waits_too_long_for_the_turn_of_a_program_is_told_so(tmp_path: Path) -> None:
+    Script(tmp_path, "program", "sleep 60")
+    running = [asyncio.ensure_future(run(["program"], b"", environment(tmp_path))) for _ in range(4)]
+    await asyncio.sleep(0)
+    with pytest.raises(ValueError, match=r"^did not get its turn within 0\.1 s"):
+        await run(["program"], b"", environment(tmp_path), patience=0.1)
+    for one in running:
+        one.cancel()
+    await asyncio.gather(*running, return_exceptions=True)
+    Script(tmp_path, "program", "echo out")
+    assert (await run(["program"], b"", environment(tmp_path))).output == b"out\n"

@@ -83,6 +83,45 @@ def test_a_login_that_was_good_is_refused_for_one_matter_and_then_for_all() -> N
         refusals.check(Showing("alice", ("alice", "third"), "fake: registry.test"))
 
 
+def _about(matter: str) -> Showing:
+    return Showing("alice", ("alice", matter), "fake: registry.test")
+
+
+def test_who_is_refused_what_nobody_got_before_does_not_keep_others_from_what_they_get() -> None:
+    refusals = Refusals(Clock())
+    refusals.accept(ALICE)
+    for forbidden in ("forbidden", "forbidden too"):
+        refusals.refuse(_about(forbidden))
+    with pytest.raises(Denied):
+        refusals.check(_about("another"))
+    refusals.check(ALICE)
+    refusals.accept(ALICE)
+    refusals.check(_about("another"))
+
+
+def test_a_login_that_is_refused_for_all_is_shown_once_more_at_most() -> None:
+    refusals = Refusals(Clock())
+    for known in ("one", "two", "three"):
+        refusals.accept(_about(known))
+    for forbidden in ("forbidden", "forbidden too"):
+        refusals.refuse(_about(forbidden))
+    refusals.check(_about("one"))
+    refusals.refuse(_about("one"))
+    for known in ("one", "two", "three"):
+        with pytest.raises(Denied):
+            refusals.check(_about(known))
+
+
+def test_a_login_that_is_refused_twice_for_what_it_was_good_for_is_refused_for_all() -> None:
+    refusals = Refusals(Clock())
+    for known in ("one", "two", "three"):
+        refusals.accept(_about(known))
+    for known in ("one", "two"):
+        refusals.refuse(_about(known))
+    with pytest.raises(Denied):
+        refusals.check(_about("three"))
+
+
 def test_a_login_that_was_never_good_is_refused_for_all() -> None:
     refusals = Refusals(Clock())
     refusals.refuse(ALICE)

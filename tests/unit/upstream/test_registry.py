@@ -121,8 +121,8 @@ async def test_every_question_fails_in_the_same_words(
 async def test_a_manifest_beyond_the_limit_is_nonsense_whatever_length_it_says() -> None:
     limits = LIMITS.model_copy(update={"manifest_size": 1024})
     async with FakeRegistry() as server, opened(Upstream(endpoints=(server.url,)), Setting(limits)) as registry:
-        server.push_manifest("a/b", "small", b"x" * 1024, OCI_MANIFEST)
-        server.push_manifest("a/b", "large", b"x" * 1025, OCI_MANIFEST)
+        server.push_manifest("a/b", "small", b"{" * 1024, OCI_MANIFEST)
+        server.push_manifest("a/b", "large", b"{" * 1025, OCI_MANIFEST)
         assert len((await registry.manifest("a/b", "small")).body) == 1024
         for fault in (Fault(), Fault(chunked=True), Fault(length=10**12)):
             server.fail(fault)

@@ -172,6 +172,23 @@ async def test_a_manifest_that_breaks_off_is_had_from_the_next_endpoint() -> Non
             assert (await registry.manifest("a/b", "v1")).body == image.manifest_body
 
 
+@pytest.mark.parametrize("operation", ["manifest", "head_manifest", "tags"])
+@pytest.mark.parametrize("page", [b"", b"<html>", b"[]", b"404"])
+async def test_an_endpoint_that_answers_everything_with_a_page_is_followed_by_the_next(
+    operation: str, page: bytes
+) -> None:
+    async with FakeRegistry() as one, FakeRegistry() as two:
+        for server in (one, two):
+            server.push_image("a/b", "v1", [])
+        one.fail(Fault(status=405), "HEAD", times=None)
+        one.fail(Fault(body=page), times=None)
+        async with opened(Upstream(endpoints=(one.url, two.url))) as registry:
+            await QUESTIONS[operation](registry)
+            asked = one.count()
+            await QUESTIONS[operation](registry)
+        assert (one.count(), two.count()) == (asked, 2)
+
+
 # --- time
 
 
