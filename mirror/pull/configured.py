@@ -6,6 +6,7 @@ Of a pattern's hosts each is made when it is asked for. Knows no store and no cl
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
 from yarl import URL
 
@@ -18,6 +19,7 @@ from mirror.pull.upstreams import Upstream, Upstreams
 from mirror.pull.wildcards import Wildcards
 from mirror.upstream.exchange import Observe
 from mirror.upstream.registry import Registry
+from mirror.upstream.resolver import Resolver
 from mirror.upstream.search import Search, searched
 from mirror.upstream.surroundings import Surroundings
 from mirror.upstream.transport import Transport
@@ -35,6 +37,10 @@ class Making:
         self._observe = observe
         self._surroundings = surroundings
         self._closing = AsyncExitStack()
+        if surroundings.resolver is None:
+            resolver = Resolver()
+            self._closing.push_async_callback(resolver.close)
+            self._surroundings = replace(surroundings, resolver=resolver)
 
     async def make(self) -> Upstreams:
         """Raises ConfigurationError when a certificate or proxy cannot be used; what was made by then is closed."""

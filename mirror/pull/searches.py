@@ -24,6 +24,7 @@ _PAGE = 25  # results, when no number is asked for
 _PAGES = 100
 _FRESH = 300.0  # seconds for which what was found is found again without asking
 _KEPT = 10_000  # results in memory
+_LOOKS = 8  # searches among what we hold at a time: each may have the loop for half a second, if a bit at a time
 _LEFT_ALONE = 30.0  # seconds for which a search that failed is not asked
 _OFFICIAL = "library/"  # what Docker Hub's own repositories are below, and are found without
 
@@ -66,6 +67,7 @@ class Searches:
         )
         self._failed: TTLCache[str, bool] = TTLCache(_KEPT, _LEFT_ALONE, clock)
         self._flights: Flights[tuple[str, Wanted], SearchPage] = Flights("search")
+        self._looks: Flights[tuple[str, Rule, str, int], list[str]] = Flights("search-held", _LOOKS)
 
     def question(
         self, scope: tuple[Upstream, Rule], term: str | None, n: int | None, page: int | None
@@ -84,7 +86,10 @@ class Searches:
         return SearchQuestion(upstream, rule, term, size, min(max(page or 1, 1), _PAGES))
 
     async def find(self, question: SearchQuestion) -> FoundRepositories:
-        """What is found. Raises nothing on account of the upstream. May be cancelled."""
+        """What is found. Raises Refused (BUSY) when too much is looked for, and nothing on account of the upstream.
+
+        May be cancelled.
+        """
         upstream = question.upstream
         term = question.term.removeprefix(_OFFICIAL) if upstream.name == HUB else question.term
         search = upstream.search
@@ -100,6 +105,7 @@ class Searches:
 
     async def aclose(self) -> None:
         await self._flights.aclose()
+        await self._looks.aclose()
 
     async def _at(self, search: Search, question: SearchQuestion, wanted: Wanted) -> FoundRepositories:
         """What the registry finds, as far as it may be pulled from here."""
@@ -113,8 +119,10 @@ class Searches:
         return FoundRepositories(named, page.total, Answer(outcome))
 
     async def _held(self, question: SearchQuestion, answer: Answer) -> FoundRepositories:
-        scope = (question.upstream, question.rule)
-        names = await self._repositories.matching(scope, question.term, _PAGES * question.n)
+        upstream, rule, term, most = question.upstream, question.rule, question.term, _PAGES * question.n
+        names = await self._looks.join(
+            (upstream.name, rule, term, most), lambda: self._repositories.matching((upstream, rule), term, most)
+        )
         begin = (question.page - 1) * question.n
         named = (SearchResult(f"{question.prefix}{name}") for name in names[begin : begin + question.n])
         return FoundRepositories(tuple(named), len(names), answer)

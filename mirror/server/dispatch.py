@@ -103,7 +103,8 @@ class Dispatch:
 
 def _sound(request: web.BaseRequest) -> bool:
     """A GET or HEAD without a body, and with a host where there has to be one (RFC 9112 section 3.2)."""
-    if request.method not in _READ or request.body_exists:
+    # One that names no coding has no body to this parser, and is an error to others.
+    if request.method not in _READ or request.body_exists or "Transfer-Encoding" in request.headers:
         return False
     return (request.version == HttpVersion11 and "Host" in request.headers) or request.version == HttpVersion10
 

@@ -13,8 +13,6 @@ _LARGEST = 1024 * 1024  # bytes of a head that has not ended; what is too large 
 _SPACES = re.compile(rb"^(GET|HEAD) +([^ \r\n]+) +(HTTP/1\.[01]\r)$", re.MULTILINE)
 # RFC 9112 section 2.2 has a server ignore empty lines before a request.
 _EMPTY_LINES = re.compile(rb"(\A|\r\n\r\n)[\r\n]+")
-# A `Transfer-Encoding` that names none: llhttp takes it for none, and there is no body.
-_NO_CODING = re.compile(rb"^Transfer-Encoding:[ \t]*\r\n", re.MULTILINE | re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +29,7 @@ def understood(data: bytes) -> list[Understood]:
     connection = h11.Connection(h11.SERVER, max_incomplete_event_size=_LARGEST)
     found: list[Understood] = []
     try:
-        connection.receive_data(_NO_CODING.sub(b"", _SPACES.sub(rb"\1 \2 \3", _EMPTY_LINES.sub(rb"\1", data))))
+        connection.receive_data(_SPACES.sub(rb"\1 \2 \3", _EMPTY_LINES.sub(rb"\1", data)))
         while _next(connection, found):
             pass
     except h11.ProtocolError:

@@ -197,6 +197,17 @@ async def test_where_there_is_no_search_it_is_among_what_we_hold(tmp_path: Path)
         assert await it.names("other", ns="docker.io") == []
 
 
+async def test_only_so_much_is_looked_for_at_a_time_among_what_we_hold(tmp_path: Path) -> None:
+    async with scene(tmp_path) as it:
+        alike = [it.names("alpine-tools") for _ in range(100)]
+        assert await asyncio.gather(*alike) == [["team/alpine-tools"]] * 100
+        looks = await asyncio.gather(*(it.names(f"word-{number}") for number in range(100)), return_exceptions=True)
+        refused = [error.code for error in looks if isinstance(error, Refused)]
+        assert refused == [Code.BUSY] * len(refused)
+        assert 0 < len(refused) < 100
+        assert await it.names("alpine-tools") == ["team/alpine-tools"]
+
+
 @pytest.mark.parametrize("script", [said("503 No"), said("429 Slower"), said("404 No"), said("302 Found")])
 async def test_when_the_search_fails_it_is_among_what_we_hold_and_it_is_left_alone(
     tmp_path: Path, script: Script

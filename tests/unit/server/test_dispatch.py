@@ -121,6 +121,7 @@ async def test_only_reading_is_served(method: str) -> None:
         b"GET /v2/ HTTP/0.9\r\nHost: a\r\n\r\n",
         b"GET /v2/ HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx",
         b"GET /v2/ HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"GET /v2/ HTTP/1.1\r\nHost: a\r\nTransfer-Encoding:\r\n\r\n",
         b"GET /v2/%2f HTTP/1.1\r\nHost: a\r\n\r\n",
         b"GET http://a/v2/ HTTP/1.1\r\nHost: a\r\n\r\n",
     ],

@@ -158,7 +158,7 @@ async def test_that_it_is_not_there_may_be_said_behind_a_redirect() -> None:
     ):
         with pytest.raises(Absent) as caught:
             await ask(session)
-    assert caught.value.code is Code.MANIFEST_UNKNOWN
+    assert (caught.value.code, caught.value.status) == (Code.MANIFEST_UNKNOWN, 404)
 
 
 async def test_a_realm_elsewhere_gets_nothing() -> None:
