@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from prometheus_client import (
     CollectorRegistry,
@@ -27,6 +28,7 @@ from prometheus_client.registry import Collector
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a further series for each, of which nobody makes use
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_STATUSES = frozenset(str(status.value) for status in HTTPStatus)
 _SECONDS = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120, 600)
 
 
@@ -73,6 +75,7 @@ class Levels:
     fills: Callable[[], float]
     fills_in_flight: Callable[[], float]
     fill_joins: Callable[[], float]
+    fills_passed_on: Callable[[], float]
     connections: Callable[[], float]
     connections_refused: Callable[[], float]
     frozen: Callable[[], float]
@@ -144,6 +147,7 @@ class Metrics:
             Gauge(name, text, registry=self._registry).set_function(source)
         for name, text, source in (
             ("mirror_fills", "Fetches of blobs begun.", levels.fills),
+            ("mirror_fills_passed_on", "Fetches that the disk did not keep.", levels.fills_passed_on),
             ("mirror_fill_joins", "Requests that joined a fetch begun by another.", levels.fill_joins),
             ("mirror_evicted_bytes", "Bytes evicted to keep the cache within its bounds.", levels.evicted_bytes),
             ("mirror_facts_lost", "Facts that could not be written down.", levels.facts_lost),
@@ -160,6 +164,8 @@ class Metrics:
 
     def exchange(self, upstream: str, operation: str, code: str, seconds: float, received: int) -> None:
         """One request made to an upstream. `code`: the status, or a word for why there was none."""
+        if code.isdigit() and code not in _STATUSES:
+            code = f"{code[0]}xx"  # an upstream can make up hundreds of them
         self._exchanges.labels(upstream, operation, code).observe(seconds)
         if received:
             self._upstream_bytes.labels(upstream).inc(received)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
@@ -73,7 +74,7 @@ def explained(settings: Settings, image: str) -> dict[str, Any]:
         return running(AdminClient(admin_url(settings.admin.listen)), image)
     except (OSError, ValueError):
         with errors_alone():
-            return asyncio.run(resting(settings, image))
+            return asyncio.run(resting(settings, image, os.geteuid()))
 
 
 def running(client: AdminClient, image: str) -> dict[str, Any]:
@@ -81,12 +82,15 @@ def running(client: AdminClient, image: str) -> dict[str, Any]:
     return {"source": "mirror", **client.get(PATH, {"image": image})}
 
 
-async def resting(settings: Settings, image: str) -> dict[str, Any]:
-    """What the cache says of a mirror that does not run, or the configuration where that cannot be opened."""
+async def resting(settings: Settings, image: str, user: int) -> dict[str, Any]:
+    """What the cache says of a mirror that does not run, or the configuration where that cannot be opened.
+
+    `user` is who looks: opening a cache may mend it, and a mirror could not use what another one has made in it.
+    """
     making = Making(settings, unobserved, Surroundings(contact=Contact(frozen=True)))
     try:
         upstreams = await making.make()
-        async with _store(settings) as store:
+        async with _store(settings, user) as store:
             contact = Contact(store is not None and store.freeze_note.read() is not None)
             found = await explanations(settings, upstreams, contact, store).explain(image)
             # As JSON has it, whoever was asked: a tuple is a list.
@@ -97,10 +101,14 @@ async def resting(settings: Settings, image: str) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def _store(settings: Settings) -> AsyncIterator[Store | None]:
+async def _store(settings: Settings, user: int) -> AsyncIterator[Store | None]:
     """The cache, if it is there and nobody uses it; looking does not make one."""
     storage = settings.storage
     if not await asyncio.to_thread(storage.root.joinpath("version").exists):
+        yield None
+        return
+    if (await asyncio.to_thread(storage.root.stat)).st_uid != user:
+        click.echo(f"{storage.root} belongs to another user: be that one to have it looked at", err=True)
         yield None
         return
     room = Room(storage.max_size.of, storage.min_free.of)

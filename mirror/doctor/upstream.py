@@ -50,6 +50,8 @@ _PUBLIC = {
 _ANY = "library/hello-world"
 
 _RIGHT = "is the password or token still the right one?"
+_PLAIN = "use https there; over plain http a login is only shown with `insecure: true`"
+_ORDER = "the step after the last one above takes too long: it goes DNS, connection, answer, login, redirects"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ async def examine(one: Examined) -> list[Finding]:
             await _Examination(one, findings).run()
     except TimeoutError:
         words = f"the rest was not looked at within {one.patience:g} s"
-        findings.append(Finding(Level.BAD, one.name, "time", words, "whatever is last above takes too long"))
+        findings.append(Finding(Level.BAD, one.name, "time", words, _ORDER))
     except ConfigurationError as error:
         findings.append(Finding(Level.BAD, one.name, "configuration", "; ".join(error.problems), "see `mirror check`"))
     return findings
@@ -172,7 +174,8 @@ class _Examination:
                 advice = "give it a login, or it serves what is public and no more: see `username` in mirror.yml"
                 self._add(Level.WARNING, "login", str(error), advice)
             else:
-                self._add(Level.BAD, "login", f"{error} {asked_as}", _RIGHT)
+                plain = asked.scheme == "http" and not self._one.upstream.insecure
+                self._add(Level.BAD, "login", f"{error} {asked_as}", _PLAIN if plain else _RIGHT)
             return False
         except UpstreamError as error:
             self._add(Level.BAD, "login", f"{error} {asked_as}", "without it nothing can be pulled from there")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from cachetools import LRUCache
 
-from mirror.errors import Absent, Code, Denied, Malformed, Throttled, UpstreamError
+from mirror.errors import Absent, Code, Denied, Malformed, Throttled, Unreachable, UpstreamError
 from mirror.flights import Flights
 from mirror.oci.digest import Digest
 from mirror.oci.referrers import Referrer, of_type, written
@@ -61,11 +61,17 @@ class Referrers:
         self._flights: Flights[Key, tuple[_Known, Answer]] = Flights("referrers")
 
     async def find(self, question: ReferrersQuestion) -> FoundReferrers:
-        """The list. Raises UpstreamError when nobody can tell what is on it. May be cancelled."""
+        """The list. Raises UpstreamError when nobody can tell what is on it. May be cancelled.
+
+        That there was nothing on it does not tell that there still is: an old list is only answered with something.
+        """
         known, answer = await self._whole(question)
-        text = known.listing.text
+        referrers, text = known.referrers, known.listing.text
         if question.artifact_type is not None:
-            text = await _text(of_type(known.referrers, question.artifact_type))
+            referrers = of_type(referrers, question.artifact_type)
+            text = await _text(referrers)
+        if answer.outcome is Outcome.STALE and not referrers:
+            raise Unreachable(f"{question.target.name} cannot be asked whether there are referrers now")
         body = text.encode()
         return FoundReferrers(body, Digest.of(body), answer)
 

@@ -39,6 +39,8 @@ class TagNames:
         """Take up what the upstream has listed after `last`."""
         key, now, policy = _key(target), self._now(), target.upstream.policy
         known = self._listed(key)
+        if len(page.names) > _MOST:  # not even to be sorted: of the longest lists that would take half a second
+            last, page = None if page.whole else last, TagsPage(page.names[:_MOST], more=True)
         names = taken_up(known.names, last, page)[:_MOST]
         if names == known.names and known.checked is not None and 0 <= now - known.checked < policy.tag_ttl:
             return  # a list that is asked for all the time is not noted all the time

@@ -6,15 +6,18 @@ A host is named by whoever asks, so there are never more of them than `most`. Kn
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from weakref import WeakSet
 
 from mirror.config.patterns import best
-from mirror.errors import Code, Refused
+from mirror.errors import Code, ConfigurationError, Refused
 from mirror.pull.upstreams import Upstream
 from mirror.tasks import spawn
+
+_log = logging.getLogger(__name__)
 
 MOST = 256  # hosts at a time: each has its connections, tokens and certificates
 
@@ -62,11 +65,20 @@ class Wildcards:
                 return None
             if len(self._made) >= self._most:
                 self._let_go()
-            made = self._made[host] = _Made(self._make(host, pattern))
+            made = self._made[host] = _Made(self._made_by(host, pattern))
         self._made.move_to_end(host)
         lent = replace(made.upstream)
         made.lent.add(lent)
         return lent
+
+    def _made_by(self, host: str, pattern: str) -> Upstream:
+        try:
+            return self._make(host, pattern)
+        except ConfigurationError as error:
+            # It could be used at the start, so somebody is just exchanging a file.
+            _log.error("%s cannot be asked: %s", host, error)
+            message = "what is configured for that registry cannot be used at the moment"
+            raise Refused(message, code=Code.UNAVAILABLE, retry_after=5) from None
 
     async def aclose(self) -> None:
         """Close every upstream that was made, whoever still asks by it."""

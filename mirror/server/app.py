@@ -210,6 +210,7 @@ class Mirror:
                 fills=lambda: fetches.began,
                 fills_in_flight=lambda: len(fetches),
                 fill_joins=lambda: fetches.joined,
+                fills_passed_on=lambda: fetches.passed_on,
                 connections=lambda: len(server.connections),
                 connections_refused=lambda: server.admission.refused,
                 frozen=lambda: float(self.freezing.current is not None),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from mirror.upstream.exchange import Response
 
 # RFC 6838, section 4.2: what a media type's names consist of.
 _media_type = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,126}/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}", re.ASCII).fullmatch
+_SMALL = 64 * 1024  # bytes that are parsed in less time than a thread is told to
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +104,22 @@ def unchanged(response: Response, known: Digest) -> ManifestHead:
 
 async def tags_listed(name: str, response: Response, limit: int) -> TagsListed:
     """Reads and closes the answer. Raises Nonsense beyond `limit` bytes and for what is no list of tags."""
-    sent = _names(name, await response.whole(limit))
-    names = tuple(tag for tag in sent if _is_tag(tag))
+    body = await response.whole(limit)
+    if len(body) > _SMALL:
+        sent, names = await asyncio.to_thread(_tags, name, body)
+    else:
+        sent, names = _tags(name, body)
     try:
         following = pagination.next_query(response.values("Link"))
     except Malformed:
         following = {}
     return TagsListed(names, sent[-1] if sent else None, following)
+
+
+def _tags(name: str, body: bytes) -> tuple[list[str], tuple[str, ...]]:
+    """The names in a list of tags, and those of them that can be one."""
+    sent = _names(name, body)
+    return sent, tuple(tag for tag in sent if _is_tag(tag))
 
 
 def _names(name: str, body: bytes) -> list[str]:

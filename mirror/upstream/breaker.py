@@ -14,7 +14,7 @@ from enum import Enum
 
 _SHORTEST, _LONGEST = 10.0, 60.0  # seconds that it stays open when nobody has said for how long
 _SPREAD = 0.2  # of that time, so that mirrors that were shut out together do not come back together
-_PROBING = 1.0  # seconds after which it is worth asking again how the probe went
+PROBING = 1.0  # seconds after which it is worth asking again how the probe went
 _FULL = 10
 
 
@@ -68,7 +68,7 @@ class Breaker:
         if self._until is None:
             return 0.0
         left = self._until - self._clock()
-        return max(left, _PROBING if self._probing else 0.0)
+        return max(left, PROBING if self._probing else 0.0)
 
     def claim(self) -> bool:
         """Somebody asks, which is allowed while `wait` is 0; whether this is the probe. It then reports how it went."""

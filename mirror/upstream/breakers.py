@@ -16,7 +16,7 @@ from yarl import URL
 
 from mirror.errors import Throttled, Unreachable, UpstreamError
 from mirror.upstream import origins
-from mirror.upstream.breaker import Breaker, State, Trouble, Why
+from mirror.upstream.breaker import PROBING, Breaker, State, Trouble, Why
 from mirror.upstream.exchange import Request
 from mirror.upstream.failures import wait_of
 
@@ -125,9 +125,15 @@ class Breakers:
         return Passage(self._host(request.url), request)
 
     def shut(self, url: URL, error: UpstreamError) -> None:
-        """Nothing is asked there for as long as the error says: it would lead to somebody who is to be left alone."""
+        """Nothing is asked there for as long as the error says: it would lead to somebody who is to be left alone.
+
+        But not for the moment that a probe takes.
+        """
+        seconds = error.retry_after or 0
+        if seconds <= PROBING:
+            return  # whoever probes will have to ask here next
         said, _, _ = str(error).partition(_NEXT)
-        self._host(url).every.shut(error.retry_after or 0, Why(said, isinstance(error, Throttled)), False)
+        self._host(url).every.shut(seconds, Why(said, isinstance(error, Throttled)), False)
 
     def health(self, url: URL) -> Health:
         """How the host of this address stands."""

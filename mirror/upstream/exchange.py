@@ -19,7 +19,7 @@ from yarl import URL
 
 from mirror.errors import Code, Interrupted, Nonsense, UpstreamError
 from mirror.log import tracing
-from mirror.upstream import origins
+from mirror.upstream import contact, origins
 
 _DISCARD = 8 * 1024  # of an answer that nobody wants, so that its connection can be used again
 _DISCARD_WAIT = 1.0  # seconds
@@ -132,6 +132,7 @@ class Response:
         self._raw = raw
         self._report = report
         self._patience = patience
+        self._cut = False
 
     def values(self, header: str) -> tuple[str, ...]:
         """Every value of this header, as it came."""
@@ -227,7 +228,8 @@ class Response:
         self._report.end(failure)
 
     def cut(self) -> None:
-        """Break the body off: whoever reads it hears of it as if the upstream had."""
+        """Break the body off because contact was frozen, of which whoever reads it hears."""
+        self._cut = True
         self._raw.close()
 
     def _arrived(self, limit: int) -> bytes:
@@ -244,5 +246,7 @@ class Response:
 
     def _broken(self, error: Exception) -> UpstreamError:
         self._raw.close()
+        if self._cut:
+            return self._report.failed(contact.refusal(self._report.upstream))
         what = f"fell silent for {self._patience:g} s" if isinstance(error, TimeoutError) else "broke off"
         return self._report.failed(Interrupted(f"{self.source} {what} in the middle of an answer"))

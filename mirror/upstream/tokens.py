@@ -58,7 +58,10 @@ class Tokens:
                 self._renew(grant, held)
             return held
         self._check(grant)
-        return await self._flights.join(grant, lambda: self._fetch(grant))
+        try:
+            return await self._flights.join(grant, lambda: self._fetch(grant))
+        except Refused as error:
+            raise Unreachable(str(error), code=error.code, retry_after=error.retry_after) from None
 
     def holds(self, grant: Grant, token: Token) -> bool:
         """Whether this is the token that is held for `grant`, so that nobody has replaced it."""

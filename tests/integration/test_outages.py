@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from aiohttp.abc import ResolveResult
 
+from mirror.oci.digest import Digest
 from mirror.tasks import spawn
 from mirror.upstream.surroundings import Surroundings
 from tests.support.checker import got
@@ -222,6 +223,30 @@ async def test_a_download_that_is_frozen_is_gone_on_with_after_the_thaw(tmp_path
         assert (answer.status, answer.body == data) == (200, True)
         resumed = registry.seen("GET", "/blobs/")[-1]
         assert resumed.headers["range"].startswith("bytes=")
+
+
+async def test_a_check_that_a_freeze_cuts_short_is_no_failed_one(tmp_path: Path) -> None:
+    release = asyncio.Event()
+    settings = {"upstreams": {"docker.io": {"tag_ttl": 0}}}
+    async with FakeRegistry() as registry, MirrorUnderTest(tmp_path, registry.url, settings) as mirror:
+        registry.push_image(REPOSITORY, "latest", [b"old"])
+        path = f"/v2/{REPOSITORY}/manifests/latest"
+        old = (await got(mirror, path)).body
+        moved = registry.push_image(REPOSITORY, "latest", [b"new"])
+        registry.fail(Fault(stall_at=10, until=release), "GET", "/manifests/")
+        asked = registry.count("GET", "/manifests/")
+        cut = spawn(got(mirror, path), "client")
+        await registry.arrived("GET", "/manifests/", asked + 1)
+        async with operator(mirror.mirror.admin.addresses[0][:2]) as asking:
+            await asking.post("/api/v1/freeze")
+            answer = await cut
+            assert answer.body == old
+            assert "frozen by the operator" in answer.headers["warning"]
+            release.set()
+            await asking.post("/api/v1/thaw")
+        answer = await got(mirror, path)
+        assert "warning" not in answer.headers
+        assert Digest.of(answer.body) == moved.digest
 
 
 async def test_a_figure_tells_of_the_freeze_before_and_after_a_restart(tmp_path: Path) -> None:

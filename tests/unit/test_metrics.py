@@ -26,6 +26,7 @@ NAMES = {
     "mirror_fills": ("counter", set()),
     "mirror_fills_in_flight": ("gauge", set()),
     "mirror_fill_joins": ("counter", set()),
+    "mirror_fills_passed_on": ("counter", set()),
     "mirror_cache_bytes": ("gauge", set()),
     "mirror_cache_limit_bytes": ("gauge", set()),
     "mirror_evicted_bytes": ("counter", set()),
@@ -115,6 +116,15 @@ def test_exchanges_are_timed_and_their_bytes_counted() -> None:
     assert figure(text, "mirror_upstream_request_duration_seconds_bucket", **labels, le="0.02") == 1
     assert figure(text, "mirror_upstream_request_duration_seconds_bucket", **labels, le="+Inf") == 2
     assert figure(text, "mirror_upstream_bytes_total", upstream="ghcr.io") == 200
+
+
+def test_an_upstream_cannot_make_up_labels() -> None:
+    metrics = Metrics("1")
+    for status in range(100, 1000):
+        metrics.exchange("ghcr.io", "manifest", str(status), 0.1, 0)
+    told = re.findall(r'_count\{code="(\w+)"', metrics.render().decode())
+    assert {"200", "429", "4xx", "5xx", "7xx"} <= set(told)
+    assert len(told) < 80
 
 
 @pytest.mark.parametrize(

@@ -88,6 +88,14 @@ async def test_a_login_that_is_wrong_is_told_with_its_owner() -> None:
             assert findings["login"].advice
 
 
+async def test_a_login_that_is_not_shown_over_plain_http_is_not_doubted() -> None:
+    async with FakeRegistry() as registry:
+        registry.require_basic("alice", "canary")
+        finding = (await found(registry.url, **{**LOGIN, "insecure": False}))["login"]
+        assert finding.level is Level.BAD
+        assert "use https there" in finding.advice
+
+
 async def test_a_registry_that_wants_a_login_where_there_is_none_is_a_warning() -> None:
     async with FakeRegistry() as registry:
         registry.require_basic("alice", "canary")

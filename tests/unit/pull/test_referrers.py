@@ -133,6 +133,19 @@ async def test_what_nobody_has_ever_had_is_no_empty_list(tmp_path: Path, name: s
         assert registry.count() >= 1
 
 
+@pytest.mark.parametrize("names", [(), ("a",)])
+async def test_that_there_was_nothing_does_not_tell_that_there_still_is(tmp_path: Path, names: tuple[str, ...]) -> None:
+    now, of_none = Clock(), SBOM if names else None
+    async with Registry() as registry, pulling(tmp_path, Setup(now=now), one=attached(registry, *names).url) as pull:
+        assert await listed(pull, of_none) == []
+        registry.fail(Fault(status=503), times=None)
+        now.advance(301)
+        for _ in range(2):  # by the check that fails, and while it is not tried again
+            with pytest.raises(Unreachable):
+                await found(pull, of_none)
+        assert registry.count() == 2
+
+
 @pytest.mark.parametrize("status", [401, 403])
 async def test_a_refusal_is_passed_on_whatever_we_know(tmp_path: Path, status: int) -> None:
     now = Clock()

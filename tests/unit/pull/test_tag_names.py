@@ -50,6 +50,17 @@ def test_a_page_in_order_tells_what_is_there_between_its_ends(
     assert taken_up(KNOWN, last, page) == names
 
 
+@pytest.mark.parametrize("whole", [False, True])
+async def test_of_a_very_long_list_the_beginning_is_noted(tmp_path: Path, whole: bool) -> None:
+    long = tuple(f"x{number:05}" for number in range(25_000))
+    async with pulling(tmp_path, one=NOBODY) as pull:
+        names = TagNames(await pulled(pull))
+        names.hear(pull.target(), None, TagsPage(("w", "y"), more=False))
+        names.hear(pull.target(), "w", TagsPage(long, more=False, whole=whole))
+        before = () if whole else ("w",)
+        assert names.known(pull.target()).names == (PULLED, *before, *long[: 20_000 - len(before)])
+
+
 async def test_what_is_listed_all_the_time_is_not_noted_all_the_time(tmp_path: Path) -> None:
     now = Clock()
     async with pulling(tmp_path, Setup(now=now), one=NOBODY) as pull:

@@ -10,7 +10,7 @@ import pytest
 
 from mirror.config.settings import Limits
 from mirror.config.settings import Upstream as Configured
-from mirror.errors import Code, MirrorError, Refused, Unreachable
+from mirror.errors import Code, ConfigurationError, MirrorError, Refused, Unreachable
 from mirror.pull.freshness import Policy
 from mirror.pull.upstreams import Asked, Rule, Upstream, Upstreams
 from mirror.pull.wildcards import Wildcards
@@ -113,6 +113,24 @@ async def test_more_hosts_than_there_may_be_at_a_time_are_refused() -> None:
         assert wildcards.find("a.pkg.dev") is not None
         held.clear()
         assert wildcards.find("c.pkg.dev") is not None
+
+
+async def test_a_host_whose_files_cannot_be_used_just_now_is_refused_until_they_can() -> None:
+    workshop, broken = Workshop(), True
+
+    def make(host: str, pattern: str) -> Upstream:
+        if broken:
+            raise ConfigurationError(["upstreams.*.pkg.dev.ca_file: cannot be read"])
+        return workshop.make(host, pattern)
+
+    wildcards = Wildcards(PATTERNS, make)
+    with pytest.raises(Refused) as refusal:
+        wildcards.find("a.pkg.dev")
+    assert (refusal.value.code, refusal.value.retry_after) == (Code.UNAVAILABLE, 5)
+    assert "ca_file" not in str(refusal.value)
+    broken = False
+    assert wildcards.find("a.pkg.dev") is not None
+    await wildcards.aclose()
 
 
 async def test_the_end_closes_every_host() -> None:

@@ -140,6 +140,11 @@ def waiting(server: Served) -> int:
     return sum(cast(Connection, each).waiting for each in server.server.connections)
 
 
+def answered_no_more(server: Served) -> bool:
+    """That the one client is waited for, or has been let go already: on a busy machine nobody sees it waited for."""
+    return waiting(server) > 0 or not server.server.connections
+
+
 async def settled(server: Served) -> None:
     """Wait until the server has read what came: the connection's own bookkeeping tells."""
     async with asyncio.timeout(10):
@@ -159,9 +164,9 @@ def test_who_takes_nothing_is_not_answered_more_and_more(loop: str) -> None:
                 for asked in range(1, 1000):
                     client.send(KNOWN)
                     async with asyncio.timeout(10):
-                        while answers.repeated < asked and not waiting(server):  # noqa: ASYNC110
+                        while answers.repeated < asked and not answered_no_more(server):  # noqa: ASYNC110
                             await asyncio.sleep(0.001)
-                    if waiting(server):
+                    if answered_no_more(server):
                         break
                 await server.count(0)
         # As many as the kernel's own buffers had room for, and then no more.

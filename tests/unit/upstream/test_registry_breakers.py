@@ -227,6 +227,27 @@ async def test_a_realm_that_is_to_be_left_alone_is_and_the_endpoint_with_it(stat
             assert (await registry.manifest("a/b", "v1")).body
 
 
+async def test_who_has_to_wait_for_the_probe_of_a_realm_does_not_stop_the_one_that_probes() -> None:
+    clock, go = Clock(), asyncio.Event()
+    async with FakeRegistry() as server, FakeRegistry() as realm:
+        server.push_image("a/b", "v1", [])
+        server.require_bearer()
+        realm.login = server.login
+        server.realm = f"{realm.url}/token"
+        realm.fail(TOO_MANY, path="/token")
+        async with opened(_of(server), Setting(clock=clock)) as registry:
+            await _failed(registry, "manifest")
+            clock.advance(60)
+            realm.fail(Fault(hold=go), path="/token")
+            probe = spawn(registry.manifest("a/b", "v1"), "probe")
+            await realm.arrived(times=2)
+            with pytest.raises(Throttled) as caught:
+                await registry.manifest("c/d", "v1")
+            assert caught.value.retry_after == 1
+            go.set()
+            assert (await probe).body
+
+
 async def test_a_realm_that_is_down_is_not_dialled_for_every_request() -> None:
     setting = Setting(clock=Clock())
     async with FakeRegistry() as server, FakeRegistry() as realm:

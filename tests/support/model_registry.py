@@ -1,0 +1,79 @@
+"""A registry that remembers what it has told of which content, in words that a model can reason with."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from tests.fakes.registry import Registry
+from tests.support.faults import Fault
+from tests.support.logins import BasicLogin
+from tests.support.wire import Reply, Seen
+
+_ASKED = re.compile(r"/v2/(?P<repository>.+)/(?P<kind>manifests|blobs)/(?P<reference>[^/]+)", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An answer of 200 or 206 (`digest`), or 404, or a refusal. `whole`: nothing of it was spoilt on the way.
+
+    `when`: by the wall clock of whoever asked.
+    """
+
+    repository: str
+    kind: str
+    reference: str
+    method: str
+    status: int
+    digest: str | None
+    whole: bool
+    when: float
+
+
+@dataclass(slots=True)
+class Account(BasicLogin):
+    """One user, who may not read every repository."""
+
+    refused: set[str] = field(default_factory=set)  # scopes
+
+    def admits(self, seen: Seen, scope: str) -> bool:
+        return scope not in self.refused and BasicLogin.admits(self, seen, scope)
+
+
+class TellingRegistry(Registry):
+    """`told` is everything since it was last cleared; `proven` all that was ever affirmed."""
+
+    def __init__(self, wall: Callable[[], float], account: Account) -> None:
+        super().__init__()
+        self.login: Account = account
+        self.told: list[Told] = []
+        self.proven: set[tuple[str, str]] = set()  # repository, digest
+        self._wall = wall
+
+    def refuse(self, repository: str) -> None:
+        self.login.refused.add(f"repository:{repository}:pull")
+
+    def admit(self, repository: str) -> None:
+        self.login.refused.discard(f"repository:{repository}:pull")
+
+    def refuses(self, repository: str) -> bool:
+        return f"repository:{repository}:pull" in self.login.refused
+
+    def tag(self, repository: str, tag: str) -> str | None:
+        """The digest that a tag names now."""
+        return self._tags.get(repository, {}).get(tag)
+
+    def has(self, repository: str, digest: str) -> bool:
+        return (repository, digest) in self._blobs or (repository, digest) in self._manifests
+
+    def _worded(self, seen: Seen, fault: Fault) -> Reply:
+        reply = super()._worded(seen, fault)
+        asked = _ASKED.fullmatch(seen.path)
+        if asked is not None and not fault.drop:
+            digest = reply.headers.get("Docker-Content-Digest") if reply.status in (200, 206) else None
+            if digest is not None:
+                self.proven.add((asked["repository"], digest))
+            whole = seen.method == "HEAD" or fault == Fault()
+            self.told.append(Told(*asked.group(1, 2, 3), seen.method, reply.status, digest, whole, self._wall()))
+        return reply

@@ -1,0 +1,195 @@
+"""A mirror, the registry behind it, and a client of it, each of whose answers is held against a model."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+
+from mirror.oci.digest import Digest
+from mirror.pull.freshness import Policy
+from mirror.store.ingest import Stamp
+from tests.support import content
+from tests.support.checker import Got
+from tests.support.clock import Ahead, Clock
+from tests.support.content import Image
+from tests.support.faulty_disk import FaultyDisk, Killed
+from tests.support.model import Asked, Model, Wanted
+from tests.support.model_mirror import USER, Making, ModelMirror, write_password
+from tests.support.model_registry import Account, TellingRegistry, Told
+from tests.support.surface import noise
+from tests.support.sweeps import Bound
+
+SMALL, MIDDLE, LARGE = noise("small", 1500), noise("middle", 100_000), noise("large", 300_000)
+LAYERS = ([SMALL, MIDDLE], [MIDDLE, LARGE], [SMALL], [LARGE])
+REPOSITORIES = ("team/app", "team/other")
+TAGS = ("latest", "v1")
+TRIES = 8  # GETs for one blob that a client's one request may lead to while something is wrong
+_BEGINNING = 1_700_000_000.0
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What is different from one mirror to the next. `memory`: bytes of small content that are kept there."""
+
+    policy: Policy
+    memory: int
+
+
+@dataclass(slots=True)
+class Errors(logging.Handler):
+    """Faults of ours that were logged: tracebacks, and exceptions that nobody has fetched."""
+
+    found: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        logging.Handler.__init__(self, logging.ERROR)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.exc_info and record.exc_info[0] is not None and not issubclass(record.exc_info[0], Killed):
+            self.found.append(f"{record.getMessage()}: {record.exc_info[1]!r}")
+
+
+class Scene:
+    """`await open()`; then whatever a rule does, within `step`s; at last `close()`."""
+
+    def __init__(self, home: Path, terms: Terms) -> None:
+        self.root = home / "cache"
+        self.wall, self.monotonic = Clock(_BEGINNING), Ahead()
+        self.model = Model(terms.policy, self.wall)
+        self.disk, self.bound = FaultyDisk(), Bound()
+        self.account = Account(USER, "password-1")
+        self.registry = TellingRegistry(self.wall, self.account)
+        self.mirror: ModelMirror
+        self.images: list[Image] = []
+        self.delivered: set[tuple[str, str]] = set()  # what a client was given, by repository and digest
+        self._terms = terms
+        self._password_file = home / "password"
+        self._sound: dict[Path, Stamp] = {}
+        self._spoilt: dict[Path, Stamp] = {}
+
+    async def open(self) -> None:
+        write_password(self._password_file, self.account.password)
+        await self.registry.start()
+        for layers in LAYERS:
+            config = content.config(layers)
+            body = content.manifest(config, layers)
+            digests = tuple(Digest.of(layer) for layer in layers)
+            self.images.append(Image(Digest.of(body), body, content.OCI_MANIFEST, Digest.of(config), digests))
+            for data in (body, config, *layers):
+                self.model.contents[str(Digest.of(data))] = data
+        await self.begin()
+
+    async def begin(self) -> None:
+        making = Making(
+            self.root,
+            self.registry.url,
+            self._password_file,
+            self._terms.policy,
+            self._terms.memory,
+            self.wall,
+            self.monotonic,
+            self.disk,
+            self.bound,
+        )
+        self.mirror = ModelMirror(making)
+        await self.mirror.begin()
+
+    def rotate(self, number: int) -> None:
+        """The account has another password, and the mirror is told."""
+        self.account.password = f"password-{number}"
+        write_password(self._password_file, self.account.password)
+
+    async def ask(self, asked: Asked, leave_after: int | None = None) -> Got:
+        """What a client gets that reads to the end, or leaves after so many bytes."""
+        body = bytearray()
+        session, url = self.mirror.session, self.mirror.url + asked.wanted.path
+        try:
+            async with session.request(asked.method, url, headers=asked.headers, allow_redirects=False) as response:
+                headers = {name.lower(): value for name, value in response.headers.items()}
+                try:
+                    async for piece in response.content.iter_any():
+                        body += piece
+                        if leave_after is not None and len(body) >= leave_after:
+                            response.close()
+                            return Got(response.status, headers, bytes(body), False)
+                except aiohttp.ClientError:
+                    return Got(response.status, headers, bytes(body), False)
+                return Got(response.status, headers, bytes(body), True)
+        except aiohttp.ClientError:
+            return Got(0, {}, b"", False)
+
+    async def judged(self, asked: Sequence[Asked], leave_after: int | None = None) -> list[Got]:
+        """Answers to requests that are made at the same time, each of which may be as far as the model goes."""
+        self.forget_requests()
+        answers = await asyncio.gather(*(self.ask(one, leave_after) for one in asked))
+        await self.mirror.settled()
+        told = self.registry.told
+        for one, got in zip(asked, answers, strict=True):
+            assert (why := self.model.wrong(one, got, told)) is None, f"{one} was answered with {why}"
+            digest = got.headers.get("docker-content-digest", "")
+            if got.status in (200, 206):
+                assert (one.wanted.repository, digest) in self.registry.proven, f"{one} was never affirmed"
+                assert not self._is_refused(one.wanted, told), f"{one} was answered though it was refused"
+            if got.whole and one.method == "GET" and got.status == 200:
+                self.delivered.add((one.wanted.repository, digest))
+        self.learn(heard=True)
+        return answers
+
+    def learn(self, *, heard: bool) -> None:
+        self.model.learn(self.registry.told, heard)
+
+    def forget_requests(self) -> None:
+        self.registry.told.clear()
+        self.registry.requests.clear()
+
+    def holds(self, digest: str) -> bool:
+        """Whether the cache has it, as it should be."""
+        path = self._path(digest)
+        return path.exists() and Stamp.of(path.stat()) != self._spoilt.get(path)
+
+    def spoilt(self, path: Path) -> None:
+        """A test has laid hands on this file."""
+        if path.exists():
+            self._spoilt[path] = Stamp.of(path.stat())
+
+    def usage(self) -> int:
+        """Bytes of blobs, and of parts, which we have not spoilt."""
+        files = [*self.root.glob("blobs/*/*"), *self.root.glob("ingest/*/data")]
+        return sum(path.stat().st_size for path in files if path not in self._spoilt)
+
+    def files(self) -> list[Path]:
+        """Everything stored, whole or in part."""
+        return sorted([*self.root.glob("blobs/*/*"), *self.root.glob("ingest/*/data")])
+
+    def check_files(self) -> None:
+        """I3: what is published is what its name says, unless a test has made it otherwise and nobody has asked since."""
+        for path in self.root.glob("blobs/*/*"):
+            stamp = Stamp.of(os.stat(path))
+            if stamp in (self._sound.get(path), self._spoilt.get(path)):
+                continue
+            assert Digest(path.parent.name, path.name).verifies(path.read_bytes()), f"{path.name} is false"
+            self._sound[path] = stamp
+
+    def check_upstream(self, requests: int, calm: bool) -> None:
+        """I6: what is fetched is fetched once, or while something is wrong as often as somebody may try."""
+        blobs = [seen.path for seen in self.registry.seen("GET", "/blobs/")]
+        most = max(map(blobs.count, blobs), default=0)
+        if calm:  # one that is shown without a login is refused, and does not count
+            got = [told.reference for told in self.registry.told if told.kind == "blobs" and told.method == "GET"]
+            words = [told.reference for told in self.registry.told if told.digest and told.method == "GET"]
+            assert max(map(words.count, got), default=0) <= 1, f"fetched again: {words}"
+        assert most <= TRIES * requests, f"asked {most} times"
+
+    def _is_refused(self, wanted: Wanted, told: Sequence[Told]) -> bool:
+        """Whether the last word on it is a refusal to whoever has shown a login."""
+        words = [word.status for word in told if wanted.answered_by(word)]
+        return wanted.is_tag and bool(words) and set(words) == {401} and self.registry.refuses(wanted.repository)
+
+    def _path(self, digest: str) -> Path:
+        return self.root / "blobs" / Path(*digest.split(":"))
