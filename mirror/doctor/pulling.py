@@ -17,7 +17,7 @@ from mirror.oci.media_types import ACCEPT
 from mirror.upstream import answers, origins, redirects
 from mirror.upstream.auth import Access
 from mirror.upstream.endpoint import Endpoint, Question
-from mirror.upstream.exchange import Request
+from mirror.upstream.report import Request
 from mirror.upstream.transport import Transport
 
 _LIMIT = 4 * 1024**2  # bytes of a manifest

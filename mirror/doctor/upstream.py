@@ -23,9 +23,10 @@ from mirror.upstream import origins
 from mirror.upstream.accounts import holders
 from mirror.upstream.auth import Access, Keys, Proof
 from mirror.upstream.credentials import Credentials
-from mirror.upstream.exchange import Request, Response
+from mirror.upstream.exchange import Response
 from mirror.upstream.proxies import Proxies
 from mirror.upstream.refusals import Refusals
+from mirror.upstream.report import Request
 from mirror.upstream.schemes import Door
 from mirror.upstream.selection import base_urls
 from mirror.upstream.surroundings import Surroundings

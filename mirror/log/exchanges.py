@@ -13,7 +13,7 @@ _log = structlog.get_logger("mirror.upstream")
 
 
 class Exchange(Protocol):
-    """What became of one request to an upstream; see `mirror.upstream.exchange`."""
+    """What became of one request to an upstream; see `mirror.upstream.report`."""
 
     @property
     def request_id(self) -> str | None: ...

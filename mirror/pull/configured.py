@@ -17,8 +17,8 @@ from mirror.config.settings import Settings
 from mirror.pull.freshness import Policy
 from mirror.pull.upstreams import Upstream, Upstreams
 from mirror.pull.wildcards import Wildcards
-from mirror.upstream.exchange import Observe
 from mirror.upstream.registry import Registry
+from mirror.upstream.report import Observe
 from mirror.upstream.resolver import Resolver
 from mirror.upstream.search import Search, searched
 from mirror.upstream.surroundings import Surroundings

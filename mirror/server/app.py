@@ -45,8 +45,8 @@ from mirror.store.eviction import Room
 from mirror.store.scrub import Scrub, tell_of_a_fault
 from mirror.store.store import Store
 from mirror.tasks import end, spawn
-from mirror.upstream.exchange import Exchange
 from mirror.upstream.registry import Registry
+from mirror.upstream.report import Exchange
 from mirror.upstream.surroundings import Surroundings
 
 _log = structlog.get_logger(__name__)

@@ -17,8 +17,8 @@ from yarl import URL
 from mirror.errors import Throttled, Unreachable, UpstreamError
 from mirror.upstream import origins
 from mirror.upstream.breaker import PROBING, Breaker, State, Trouble, Why
-from mirror.upstream.exchange import Request
 from mirror.upstream.failures import wait_of
+from mirror.upstream.report import Request
 
 _NEXT = "; next try in "
 _STRANGERS = 256  # hosts that answers named, of which so many are remembered

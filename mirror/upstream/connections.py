@@ -17,8 +17,8 @@ from mirror import __version__
 from mirror.config.settings import Limits, Upstream
 from mirror.errors import Unreachable
 from mirror.upstream import egress, failures, origins
-from mirror.upstream.exchange import Request
 from mirror.upstream.proxies import Proxies
+from mirror.upstream.report import Request
 from mirror.upstream.selection import base_urls
 from mirror.upstream.surroundings import Surroundings
 from mirror.upstream.tls import Tls

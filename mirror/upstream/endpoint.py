@@ -16,8 +16,9 @@ from yarl import URL
 from mirror.errors import Code, Nonsense, Throttled, Unreachable, UpstreamError
 from mirror.upstream import origins, redirects
 from mirror.upstream.auth import Access, Proof
-from mirror.upstream.exchange import Request, Response
+from mirror.upstream.exchange import Response
 from mirror.upstream.failures import Failed, by_status
+from mirror.upstream.report import Request
 from mirror.upstream.transport import Transport
 
 P = TypeVar("P")

@@ -18,8 +18,8 @@ from mirror.config.settings import Limits, Upstream
 from mirror.errors import Code, Malformed, Nonsense, Unreachable
 from mirror.oci.reference import parse_repository
 from mirror.upstream import failures, origins
-from mirror.upstream.exchange import Request
 from mirror.upstream.failures import Failed
+from mirror.upstream.report import Request
 from mirror.upstream.transport import Transport
 
 RESULTS = 100  # the most on one page

@@ -11,8 +11,8 @@ from urllib.parse import urlencode
 
 from yarl import URL
 
-from mirror.upstream.exchange import Request
 from mirror.upstream.login import Kind, Login
+from mirror.upstream.report import Request
 
 _CLIENT = "mirror"
 

@@ -18,7 +18,8 @@ from mirror.upstream.breaker import Trouble
 from mirror.upstream.breakers import Breakers, Passage
 from mirror.upstream.budget import Budget
 from mirror.upstream.connections import Connections, Waiting
-from mirror.upstream.exchange import BROKEN, Exchange, Observe, Report, Request, Response
+from mirror.upstream.exchange import BROKEN, Response
+from mirror.upstream.report import Exchange, Observe, Report, Request
 from mirror.upstream.selection import base_urls
 from mirror.upstream.surroundings import Surroundings
 

@@ -16,7 +16,7 @@ _ASKED = re.compile(r"/v2/(?P<repository>.+)/(?P<kind>manifests|blobs)/(?P<refer
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """An answer of 200 or 206 (`digest`), or 404, or a refusal. `whole`: nothing of it was spoilt on the way.
+    """An answer; `status` 0: none at all. With 200 or 206 there is a `digest`. `whole`: nothing of it was spoilt.
 
     `when`: by the wall clock of whoever asked.
     """
@@ -70,10 +70,11 @@ class TellingRegistry(Registry):
     def _worded(self, seen: Seen, fault: Fault) -> Reply:
         reply = super()._worded(seen, fault)
         asked = _ASKED.fullmatch(seen.path)
-        if asked is not None and not fault.drop:
-            digest = reply.headers.get("Docker-Content-Digest") if reply.status in (200, 206) else None
+        if asked is not None:
+            status = 0 if fault.drop else reply.status
+            digest = reply.headers.get("Docker-Content-Digest") if status in (200, 206) else None
             if digest is not None:
                 self.proven.add((asked["repository"], digest))
             whole = seen.method == "HEAD" or fault == Fault()
-            self.told.append(Told(*asked.group(1, 2, 3), seen.method, reply.status, digest, whole, self._wall()))
+            self.told.append(Told(*asked.group(1, 2, 3), seen.method, status, digest, whole, self._wall()))
         return reply

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
@@ -41,18 +41,17 @@ class Terms:
     memory: int
 
 
-@dataclass(slots=True)
 class Errors(logging.Handler):
-    """Faults of ours that were logged: tracebacks, and exceptions that nobody has fetched."""
+    """Faults of ours that were logged: whatever has a traceback, but for the deaths that tests bring about."""
 
-    found: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        logging.Handler.__init__(self, logging.ERROR)
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.found: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        if record.exc_info and record.exc_info[0] is not None and not issubclass(record.exc_info[0], Killed):
-            self.found.append(f"{record.getMessage()}: {record.exc_info[1]!r}")
+        kind = record.exc_info[0] if record.exc_info else None
+        if kind is not None and not issubclass(kind, Killed):
+            self.found.append(f"{record.getMessage()}: {kind.__name__}")
 
 
 class Scene:

@@ -15,7 +15,7 @@ from mirror.oci.digest import Digest
 from mirror.upstream.auth import Access, Keys
 from mirror.upstream.credentials import Credentials
 from mirror.upstream.endpoint import Endpoint, Question
-from mirror.upstream.exchange import Exchange
+from mirror.upstream.report import Exchange
 from mirror.upstream.refusals import Refusals
 from mirror.upstream.registry import Registry
 from mirror.upstream.schemes import Door

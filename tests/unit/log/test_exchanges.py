@@ -5,7 +5,7 @@ from __future__ import annotations
 from structlog.testing import capture_logs
 
 from mirror.log.exchanges import asked
-from mirror.upstream.exchange import Exchange
+from mirror.upstream.report import Exchange
 
 WHOLE = Exchange(
     "ghcr.io", "manifest", "GET", "ghcr.io", 200, 0.12345, 1500, None, "ab-1", repository="team/app", reference="v1"

@@ -10,7 +10,7 @@ from mirror.errors import Nonsense
 from mirror.oci.digest import Digest
 from mirror.upstream import answers
 from mirror.upstream.answers import ManifestBody, ManifestHead, TagsListed
-from mirror.upstream.exchange import Request
+from mirror.upstream.report import Request
 from tests.support.raw import RawUpstream, answer
 from tests.support.upstreams import transport
 

@@ -6,7 +6,7 @@ from yarl import URL
 from mirror.errors import Throttled, Unreachable
 from mirror.upstream.breaker import State, Trouble
 from mirror.upstream.breakers import Breakers, Health
-from mirror.upstream.exchange import Request
+from mirror.upstream.report import Request
 from tests.support.clock import Clock
 
 HOME = URL("https://registry.test/prefix")

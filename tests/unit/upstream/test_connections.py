@@ -11,7 +11,7 @@ from mirror.config.settings import Upstream
 from mirror.errors import Nonsense, Unreachable
 from mirror.tasks import spawn
 from mirror.upstream.connections import Connections, Waiting
-from mirror.upstream.exchange import Request
+from mirror.upstream.report import Request
 from mirror.upstream.surroundings import Surroundings
 from tests.support.faults import Never
 from tests.support.raw import RawUpstream, Script, Until, answer

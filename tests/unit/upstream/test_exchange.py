@@ -6,10 +6,11 @@ import pytest
 from yarl import URL
 
 from mirror.config.settings import Upstream
-from mirror.errors import Interrupted, Nonsense
+from mirror.errors import Frozen, Interrupted, Nonsense
 from mirror.log import tracing
 from mirror.tasks import spawn
-from mirror.upstream.exchange import Report, Request, Response
+from mirror.upstream.exchange import Response
+from mirror.upstream.report import Request
 from mirror.upstream.transport import Transport
 from tests.support.faults import Never
 from tests.support.raw import Close, Endless, RawUpstream, Reset, Script, Until, answer
@@ -219,12 +220,3 @@ async def test_a_body_that_is_cut_breaks_off_for_whoever_reads_it() -> None:
             await waiting
         response.cut()
         response.close()
-
-
-async def test_who_wants_to_know_is_told_once_that_an_exchange_is_over() -> None:
-    told: list[str] = []
-    report = Report("fake", Request("tags", "GET", URL("http://r.test/")), lambda _: None, lambda: told.append("made"))
-    report.then(lambda: told.append("then"))
-    report.end()
-    report.end()
-    assert told == ["made", "then"]

@@ -9,7 +9,7 @@ from yarl import URL
 from mirror import __version__
 from mirror.config.settings import Limits, Upstream
 from mirror.errors import Code, Nonsense, Unreachable, UpstreamError
-from mirror.upstream.exchange import Request
+from mirror.upstream.report import Request
 from mirror.upstream.transport import Transport
 from tests.support.faults import Never
 from tests.support.names import Names

@@ -10,7 +10,7 @@ from yarl import URL
 
 from mirror.config.settings import Upstream
 from mirror.errors import Unreachable
-from mirror.upstream.exchange import Request
+from mirror.upstream.report import Request
 from mirror.upstream.transport import Transport
 from tests.support.authority import Authority
 from tests.support.names import Names

@@ -14,8 +14,8 @@ from mirror.oci.digest import Digest
 from mirror.tasks import spawn
 from mirror.upstream.budget import Budget
 from mirror.upstream.contact import Contact, Cut
-from mirror.upstream.exchange import Exchange, Request
 from mirror.upstream.registry import Registry
+from mirror.upstream.report import Exchange, Request
 from mirror.upstream.surroundings import Surroundings
 from mirror.upstream.transport import Transport
 from tests.support.clock import Clock
