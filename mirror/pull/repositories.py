@@ -35,6 +35,10 @@ class _Entry:
     def is_shown(self) -> bool:
         return self.held and _is_one(self.repository) and self.upstream.admits(self.repository)
 
+    @property
+    def is_private(self) -> bool:
+        return self.upstream.registry.credentials.configured
+
 
 @dataclass(frozen=True, slots=True)
 class RepositoryList:
@@ -45,9 +49,10 @@ class RepositoryList:
 
 
 class Repositories:
-    """The repositories of all upstreams, as far as they are still served."""
+    """The repositories of all upstreams, as far as they are still served. `told`: anybody may know all their names."""
 
-    def __init__(self, upstreams: Upstreams, facts: Facts) -> None:
+    def __init__(self, upstreams: Upstreams, facts: Facts, told: bool = False) -> None:
+        self.told = told
         self._upstreams = upstreams
         self._facts = facts
 
@@ -61,8 +66,12 @@ class Repositories:
         return RepositoryList(tuple(names[:size]), len(names) > size)
 
     async def matching(self, scope: tuple[Upstream, Rule], word: str, most: int) -> list[str]:
-        """The first names of so many that have `word` in them. May be cancelled."""
-        return await _taken(islice(self._names(scope, ""), _SEEN), word, most)
+        """The first names of so many that have `word` in them. May be cancelled.
+
+        What was come by with a login of ours is named only where the whole catalogue is told anyway.
+        """
+        names = islice(self._names(scope, ""), _SEEN)
+        return await _taken((entry for entry in names if self.told or not entry.is_private), word, most)
 
     def _names(self, scope: tuple[Upstream, Rule], after: str) -> Iterator[_Entry]:
         """All after a name, in lexical order."""

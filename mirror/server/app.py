@@ -190,6 +190,7 @@ class Mirror:
         clients = Clients(settings.server.trusted_proxies)
         access = Access(self.metrics.requests, note, clients)
         hot = HotAnswers(by_host=bool(settings.hosts()), used=self.store.used)
+        self.pulls.repositories.told = settings.catalog
         told = self.pulls.repositories if settings.catalog else None
         dispatch = Dispatch(Handlers(self.pulls, clients, told), hot, access)
         server = RegistryServer(dispatch, ClientLimits.configured(settings.limits), clients.trusts)

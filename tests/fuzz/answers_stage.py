@@ -165,5 +165,11 @@ def mirror_of(root: Path, registry: Hostile, clock: Ahead) -> MirrorUnderTest:
             }
         },
     }
+
+    async def asleep(seconds: float) -> None:
+        clock.advance(seconds)
+        await asyncio.sleep(0)
+
     # Names that answers make up lead nowhere, and nobody is asked for them.
-    return MirrorUnderTest(root, registry.url, overrides, Surroundings(Lenient(), environment={}, clock=clock))
+    around = Surroundings(Lenient(), environment={}, clock=clock, sleep=asleep)
+    return MirrorUnderTest(root, registry.url, overrides, around)

@@ -15,9 +15,9 @@ from mirror.oci.digest import Digest
 from mirror.upstream.auth import Access, Keys
 from mirror.upstream.credentials import Credentials
 from mirror.upstream.endpoint import Endpoint, Question
-from mirror.upstream.report import Exchange
 from mirror.upstream.refusals import Refusals
 from mirror.upstream.registry import Registry
+from mirror.upstream.report import Exchange
 from mirror.upstream.schemes import Door
 from mirror.upstream.surroundings import Surroundings
 from mirror.upstream.tokens import Tokens

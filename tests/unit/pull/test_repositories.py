@@ -8,11 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from mirror.config.settings import Limits
+from mirror.config.settings import Upstream as Configured
 from mirror.oci.digest import Digest
 from mirror.pull.freshness import Policy
 from mirror.pull.repositories import Repositories, RepositoryList
 from mirror.pull.upstreams import Upstream, Upstreams
 from mirror.store.index import Member
+from mirror.upstream.registry import Registry
+from mirror.upstream.transport import Transport
 from tests.support.caches import store_at
 from tests.support.pulling import pulling
 
@@ -61,6 +65,29 @@ async def holding(root: Path, *names: str) -> AsyncIterator[Held]:
             store.facts.prove(Member(upstream, repository, str(digest), "type"))
         await store.flush()
         yield Held(Repositories(upstreams, store.facts), upstreams)
+
+
+async def test_what_a_login_was_needed_for_is_found_only_where_all_is_told(tmp_path: Path) -> None:
+    login = Configured(endpoints=(NOBODY,), username="alice", password="secret")
+    async with store_at(tmp_path) as store, Transport("b.test", login, Limits()) as session:
+        private = Registry("b.test", login, Limits(), session)
+        async with Transport("docker.io", Configured(endpoints=(NOBODY,)), Limits()) as other:
+            public = Registry("docker.io", Configured(endpoints=(NOBODY,)), Limits(), other)
+            upstreams = Upstreams(
+                [Upstream("docker.io", public, POLICY), Upstream("b.test", private, POLICY)], {}, {}, "docker.io"
+            )
+            await store.put(digest := Digest.of(BODY), BODY)
+            for upstream in ("docker.io", "b.test"):
+                store.facts.prove(Member(upstream, "team/app", str(digest), "type"))
+            await store.flush()
+            repositories = Repositories(upstreams, store.facts)
+            scope = upstreams.scope(None, None)
+            assert await repositories.matching(scope, "app", 10) == ["team/app"]
+            assert await repositories.matching(upstreams.scope("b.test", None), "app", 10) == []
+            repositories.told = True
+            assert await repositories.matching(scope, "app", 10) == ["b.test/team/app", "team/app"]
+            await private.aclose()
+            await public.aclose()
 
 
 NAMES = (
