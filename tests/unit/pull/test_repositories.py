@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from mirror.config.settings import Limits
 from mirror.config.settings import Upstream as Configured
@@ -68,7 +69,7 @@ async def holding(root: Path, *names: str) -> AsyncIterator[Held]:
 
 
 async def test_what_a_login_was_needed_for_is_found_only_where_all_is_told(tmp_path: Path) -> None:
-    login = Configured(endpoints=(NOBODY,), username="alice", password="secret")
+    login = Configured(endpoints=(NOBODY,), username="alice", password=SecretStr("secret"))
     async with store_at(tmp_path) as store, Transport("b.test", login, Limits()) as session:
         private = Registry("b.test", login, Limits(), session)
         async with Transport("docker.io", Configured(endpoints=(NOBODY,)), Limits()) as other:
