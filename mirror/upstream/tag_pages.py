@@ -8,6 +8,7 @@ the query is used: every request goes where the first one went.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -28,9 +29,11 @@ _LONGEST = 60.0  # seconds
 _REMEMBERED = 4  # lists that were walked, for a client that goes through one page by page
 _MEMORY = 60.0  # seconds
 
+_OWN_CURSORS = 3600.0  # seconds: one odd answer is not to make every list a walk for good
+
 
 class TagPages:
-    """Remembers whether the upstream has cursors of its own. `aclose` ends the walks under way.
+    """Remembers for an hour that the upstream has cursors of its own. `aclose` ends the walks under way.
 
     `largest`: bytes of a page; `longest`: seconds that a walk may take.
     """
@@ -47,7 +50,8 @@ class TagPages:
         self._endpoints = endpoints
         self._largest = largest
         self._longest = longest
-        self._own_cursors = False
+        self._clock = clock
+        self._own_cursors_until = -math.inf
         self._walked: TTLCache[str, TagsPage] = TTLCache(_REMEMBERED, _MEMORY, clock)
         self._walks: Flights[str, TagsPage] = Flights("tags-walk")
 
@@ -56,12 +60,12 @@ class TagPages:
 
     async def page(self, repository: str, n: int | None, last: str | None) -> TagsPage:
         """A page as far as the upstream heeds `n` and `last`, or the whole list. Raises UpstreamError."""
-        if not self._own_cursors:
+        if self._clock() >= self._own_cursors_until:
             query = {key: str(value) for key, value in (("n", n), ("last", last)) if value is not None}
             listed, _ = await self._first(_question(repository, query))
             if listed.following is None or listed.goes_on_by_name or n == 0:  # after no name there is none to go on by
                 return TagsPage(listed.names, more=listed.following is not None)
-            self._own_cursors = True
+            self._own_cursors_until = self._clock() + _OWN_CURSORS
         known = None if last is None else self._walked.get(repository)
         # One walk for all who go through the list at once, whatever pages they want of it.
         return known or await self._walks.join(repository, lambda: self._whole(repository))

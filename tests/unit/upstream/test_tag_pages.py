@@ -105,6 +105,16 @@ async def test_a_client_that_goes_through_the_pages_is_answered_from_one_walk() 
         assert len(server.requests) == 7
 
 
+async def test_an_hour_later_the_upstream_may_page_by_name() -> None:
+    clock = Clock()
+    scripts = (listed(["b"], "?c=1"), listed(["b"], "?c=1"), listed(["a"]), listed(["a"], "?n=1&last=a"))
+    async with RawUpstream(*scripts) as server, opened(_of(server), Setting(clock=clock)) as registry:
+        assert (await registry.tags("a/b", 1)).whole
+        clock.advance(3601)
+        assert await registry.tags("a/b", 1) == TagsPage(("a",), more=True)
+        assert _queries(server) == ["n=1", "n=1000", "c=1", "n=1"]
+
+
 async def test_clients_that_go_through_the_pages_at_once_share_one_walk() -> None:
     go = asyncio.Event()
     first = listed(["b"], "?c=1")
