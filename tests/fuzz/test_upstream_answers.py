@@ -1,4 +1,4 @@
-"""A registry that answers in every wrong way there is: clients hear what is true or an error of ours, and it is over soon.
+"""A registry that answers in every wrong way there is: clients hear what is true or an error of ours, and soon.
 
 What an answer may look like is in `hostile_answers`. One mirror hears them all, so what one answer leaves behind would
 be met by the next.
@@ -43,6 +43,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 async def example(stage: Stage, kind: Kind, mutation: Mutation) -> None:
     """One image, whose pull meets this; and then no more."""
+    await stage.settle()  # after one that failed
     stage.number += 1
     registry, repository = stage.registry, f"a/r{stage.number}"
     layer = f"{stage.number}:".encode() * PART

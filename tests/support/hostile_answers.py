@@ -98,6 +98,7 @@ def _same(size: int) -> str:
 
 _TRAILER = b"0\r\nDocker-Content-Digest: CANARY\r\nX-CANARY: 1\r\n\r\n"
 SOUND_FRAME = _lengths(_same)
+_TIDILY = Close()
 FRAMES: tuple[Frame, ...] = (
     _lengths(lambda size: str(size + 1)),
     _lengths(lambda size: str(max(size - 1, 0))),
@@ -169,7 +170,7 @@ class Mutation:
     frame: Frame = field(default=SOUND_FRAME, repr=False)
     spoil: Spoil | None = field(default=None, repr=False)
     after: bytes = b""
-    ends: Close | Reset | None = Close()
+    ends: Close | Reset | None = _TIDILY
     cut: int | None = None  # bytes of all this that are sent
 
     def script(self, reply: Reply, is_head: bool) -> Script:

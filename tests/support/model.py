@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mirror.pull.freshness import Policy
@@ -49,7 +49,7 @@ class Asked:
 
 @dataclass(slots=True)
 class Model:
-    """`wall` is the clock of the mirror that is modelled, and `policy` what it was told of tags.
+    """`wall` is the clock of the mirror that is modelled, `policy` what it was told of tags, `contents` all that exists.
 
     `pointed` is where each tag may be believed to point, with the time that the registry said so: several, where it is
     not known which word was heard last.
@@ -57,7 +57,7 @@ class Model:
 
     policy: Policy
     wall: Callable[[], float]
-    contents: dict[str, bytes] = field(default_factory=dict)
+    contents: Mapping[str, bytes]
     pointed: dict[Wanted, list[tuple[str, float]]] = field(default_factory=dict)
     absences: dict[Wanted, list[float]] = field(default_factory=dict)
 
@@ -69,13 +69,13 @@ class Model:
                 self.absences.setdefault(wanted, []).append(word.when)
                 if heard and not self.policy.serves_deleted:
                     self.pointed.pop(wanted, None)
-            elif word.digest is not None and word.whole:
-                if heard:
-                    self.absences.pop(wanted, None)
+            elif word.digest is not None and word.usable:
                 known = self.pointed.setdefault(wanted, [])
-                same = any(digest == word.digest for digest, _ in known)
-                if heard and (word.method == "GET" or same):
-                    known.clear()
+                if heard and word.sound:
+                    self.absences.pop(wanted, None)
+                    # What a HEAD names is noted only once it is held.
+                    if word.method == "GET" or any(digest == word.digest for digest, _ in known):
+                        known.clear()
                 known.append((word.digest, word.when))
 
     def wrong(self, asked: Asked, got: Got, told: Sequence[Told]) -> str | None:
@@ -116,7 +116,7 @@ class Model:
 
     def _may_point(self, wanted: Wanted, digest: str, warned: bool, told: Sequence[Told]) -> bool:
         """Whether the registry has just said so, or has so lately that it may be said again, with or without warning."""
-        if any(wanted.answered_by(word) and word.whole and word.digest == digest for word in told):
+        if any(wanted.answered_by(word) and word.usable and word.digest == digest for word in told):
             return True
         now = self.wall()
         ages = [now - when for known, when in self.pointed.get(wanted, ()) if known == digest]

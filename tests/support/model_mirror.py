@@ -33,7 +33,6 @@ from mirror.store.store import Store
 from mirror.upstream.registry import Registry
 from mirror.upstream.surroundings import Surroundings
 from mirror.upstream.transport import Transport
-from tests.support.checker import until
 from tests.support.clock import Ahead, Clock
 from tests.support.faulty_disk import DEATH, FaultyDisk, Killed
 from tests.support.sweeps import Bound
@@ -41,7 +40,7 @@ from tests.support.sweeps import Bound
 USER = "alice"
 LIMITS = Limits(connect_timeout=5, first_byte_timeout=5, read_timeout=5, answer_timeout=10)
 BOUNDS = Bounds(at_once=8, wait=10, resumes=0)  # each try in vain would cost a pause that is no clock's
-_GRACE = 0.5
+_GRACE = 0.1
 _PATIENCE = 20.0  # seconds after which a client calls it a hang
 
 
@@ -71,6 +70,7 @@ class ModelMirror:
         self.freezing: Freezing
         self.session: aiohttp.ClientSession
         self.url = ""
+        self._ended = asyncio.Event()  # some fetch has
 
     async def begin(self) -> None:
         """Raises what the mirror cannot begin for."""
@@ -79,6 +79,7 @@ class ModelMirror:
         self._stack.push_async_callback(self.store.aclose)
         self.store.facts._now = making.wall
         self.pulls = Pulls(self._upstreams(), self.store, BOUNDS, Sizes(making.memory, 1024**2), making.wall)
+        self.pulls.fetches.on_end = lambda _: self._ended.set()
         self._stack.push_async_callback(self.pulls.aclose)
         await self.freezing.resume()
         self.url = f"http://{await self._listen()}"
@@ -98,14 +99,17 @@ class ModelMirror:
             await self._stack.aclose()
 
     async def settled(self) -> None:
-        """Wait until no fetch is under way."""
-        await until(lambda: not len(self.pulls.fetches))
+        """Wait until no fetch is under way; TimeoutError when that takes as long as no client waits."""
+        async with asyncio.timeout(_PATIENCE):
+            while len(self.pulls.fetches):
+                self._ended.clear()
+                await self._ended.wait()
 
     def _upstreams(self) -> Upstreams:
         making = self._making
         around = Surroundings(clock=making.monotonic, jitter=lambda: 0.5, sleep=_sleeping(making.monotonic))
         self.freezing = Freezing(around.contact, self.store, making.wall)
-        configured = Configured(endpoints=(making.url,), username=USER, password_file=making.password_file)
+        configured = Configured(endpoints=(making.url,), username=USER, password_file=making.password_file, insecure=True)
         transport = Transport("one", configured, LIMITS, surroundings=around)
         registry = Registry("one", configured, LIMITS, transport, making.monotonic)
         self._stack.push_async_callback(registry.aclose)

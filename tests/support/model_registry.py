@@ -16,9 +16,9 @@ _ASKED = re.compile(r"/v2/(?P<repository>.+)/(?P<kind>manifests|blobs)/(?P<refer
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """An answer; `status` 0: none at all. With 200 or 206 there is a `digest`. `whole`: nothing of it was spoilt.
+    """An answer; `status` 0: none at all. With 200 or 206 there is a `digest`. `when`: by the wall clock of who asked.
 
-    `when`: by the wall clock of whoever asked.
+    `usable`: what is told by it can be told; `sound`: it has to be understood, because nothing at all is wrong with it.
     """
 
     repository: str
@@ -27,7 +27,8 @@ class Told:
     method: str
     status: int
     digest: str | None
-    whole: bool
+    usable: bool
+    sound: bool
     when: float
 
 
@@ -64,8 +65,8 @@ class TellingRegistry(Registry):
         """The digest that a tag names now."""
         return self._tags.get(repository, {}).get(tag)
 
-    def has(self, repository: str, digest: str) -> bool:
-        return (repository, digest) in self._blobs or (repository, digest) in self._manifests
+    def has(self, repository: str, kind: str, digest: str) -> bool:
+        return (repository, digest) in (self._manifests if kind == "manifests" else self._blobs)
 
     def _worded(self, seen: Seen, fault: Fault) -> Reply:
         reply = super()._worded(seen, fault)
@@ -75,6 +76,13 @@ class TellingRegistry(Registry):
             digest = reply.headers.get("Docker-Content-Digest") if status in (200, 206) else None
             if digest is not None:
                 self.proven.add((asked["repository"], digest))
-            whole = seen.method == "HEAD" or fault == Fault()
-            self.told.append(Told(*asked.group(1, 2, 3), seen.method, status, digest, whole, self._wall()))
+            usable = digest is not None and (seen.method == "HEAD" or _arrives(reply.body, fault))
+            sound = usable and not fault.headers and not fault.chunked and fault.reset_at is None
+            self.told.append(Told(*asked.group(1, 2, 3), seen.method, status, digest, usable, sound, self._wall()))
         return reply
+
+
+def _arrives(body: bytes, fault: Fault) -> bool:
+    """Whether every byte of it may arrive as it is."""
+    ends = [position for position in (fault.cut_at, fault.reset_at) if position is not None]
+    return fault.spoil(body) == body and all(end >= len(body) for end in ends)

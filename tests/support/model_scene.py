@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,8 +16,7 @@ from mirror.store.ingest import Stamp
 from tests.support import content
 from tests.support.checker import Got
 from tests.support.clock import Ahead, Clock
-from tests.support.content import Image
-from tests.support.faulty_disk import FaultyDisk, Killed
+from tests.support.faulty_disk import FaultyDisk
 from tests.support.model import Asked, Model, Wanted
 from tests.support.model_mirror import USER, Making, ModelMirror, write_password
 from tests.support.model_registry import Account, TellingRegistry, Told
@@ -27,6 +25,9 @@ from tests.support.sweeps import Bound
 
 SMALL, MIDDLE, LARGE = noise("small", 1500), noise("middle", 100_000), noise("large", 300_000)
 LAYERS = ([SMALL, MIDDLE], [MIDDLE, LARGE], [SMALL], [LARGE])
+CONFIGS = [content.config(layers) for layers in LAYERS]
+MANIFESTS = [content.manifest(config, layers) for config, layers in zip(CONFIGS, LAYERS, strict=True)]
+CONTENTS = {str(Digest.of(data)): data for data in (*MANIFESTS, *CONFIGS, SMALL, MIDDLE, LARGE)}
 REPOSITORIES = ("team/app", "team/other")
 TAGS = ("latest", "v1")
 TRIES = 8  # GETs for one blob that a client's one request may lead to while something is wrong
@@ -41,31 +42,17 @@ class Terms:
     memory: int
 
 
-class Errors(logging.Handler):
-    """Faults of ours that were logged: whatever has a traceback, but for the deaths that tests bring about."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.ERROR)
-        self.found: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        kind = record.exc_info[0] if record.exc_info else None
-        if kind is not None and not issubclass(kind, Killed):
-            self.found.append(f"{record.getMessage()}: {kind.__name__}")
-
-
 class Scene:
     """`await open()`; then whatever a rule does, within `step`s; at last `close()`."""
 
     def __init__(self, home: Path, terms: Terms) -> None:
         self.root = home / "cache"
         self.wall, self.monotonic = Clock(_BEGINNING), Ahead()
-        self.model = Model(terms.policy, self.wall)
+        self.model = Model(terms.policy, self.wall, CONTENTS)
         self.disk, self.bound = FaultyDisk(), Bound()
         self.account = Account(USER, "password-1")
         self.registry = TellingRegistry(self.wall, self.account)
         self.mirror: ModelMirror
-        self.images: list[Image] = []
         self.delivered: set[tuple[str, str]] = set()  # what a client was given, by repository and digest
         self._terms = terms
         self._password_file = home / "password"
@@ -75,16 +62,10 @@ class Scene:
     async def open(self) -> None:
         write_password(self._password_file, self.account.password)
         await self.registry.start()
-        for layers in LAYERS:
-            config = content.config(layers)
-            body = content.manifest(config, layers)
-            digests = tuple(Digest.of(layer) for layer in layers)
-            self.images.append(Image(Digest.of(body), body, content.OCI_MANIFEST, Digest.of(config), digests))
-            for data in (body, config, *layers):
-                self.model.contents[str(Digest.of(data))] = data
         await self.begin()
 
     async def begin(self) -> None:
+        """Start a mirror over what the last one has left."""
         making = Making(
             self.root,
             self.registry.url,
@@ -99,9 +80,9 @@ class Scene:
         self.mirror = ModelMirror(making)
         await self.mirror.begin()
 
-    def rotate(self, number: int) -> None:
+    def rotate(self) -> None:
         """The account has another password, and the mirror is told."""
-        self.account.password = f"password-{number}"
+        self.account.password += "1"
         write_password(self._password_file, self.account.password)
 
     async def ask(self, asked: Asked, leave_after: int | None = None) -> Got:
@@ -147,9 +128,19 @@ class Scene:
         self.registry.told.clear()
         self.registry.requests.clear()
 
-    def holds(self, digest: str) -> bool:
-        """Whether the cache has it, as it should be."""
-        path = self._path(digest)
+    async def heal_upstream(self) -> None:
+        """Nothing is wrong with it any more; its connections are new ones."""
+        self.registry.heal()
+        for repository in REPOSITORIES:
+            self.registry.admit(repository)
+        await self.registry.stop()
+        await self.registry.start()
+
+    def keeps(self, wanted: Wanted) -> bool:
+        """Whether the cache holds this digest, as it should be, and somebody was given it for this repository."""
+        if (wanted.repository, wanted.reference) not in self.delivered or wanted.is_tag:
+            return False
+        path = self.root / "blobs" / Path(*wanted.reference.split(":"))
         return path.exists() and Stamp.of(path.stat()) != self._spoilt.get(path)
 
     def spoilt(self, path: Path) -> None:
@@ -190,5 +181,7 @@ class Scene:
         words = [word.status for word in told if wanted.answered_by(word)]
         return wanted.is_tag and bool(words) and set(words) == {401} and self.registry.refuses(wanted.repository)
 
-    def _path(self, digest: str) -> Path:
-        return self.root / "blobs" / Path(*digest.split(":"))
+
+def said(got: Got) -> str:
+    """An answer, for people."""
+    return f"{got.status}, {len(got.body)} bytes, {'complete' if got.complete else 'cut short'}: {got.body[:300]!r}"
