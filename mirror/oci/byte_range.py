@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 
 from mirror.errors import Code, Malformed
+from mirror.oci.descriptor import SIZE_LIMIT
 
 _one_range = re.compile(r"bytes=(?:([0-9]+)-([0-9]*)|-([0-9]+))", re.ASCII | re.IGNORECASE).fullmatch
 _content_range = re.compile(
@@ -88,7 +89,7 @@ def parse_content_range(header: str) -> tuple[int, int, int | None]:
         raise Malformed("not the Content-Range of one part in bytes", code=Code.BAD_UPSTREAM)
     first, last = int(found[1]), int(found[2])
     size = int(found[3]) if found[3] is not None else None
-    if last < first or (size is not None and last >= size):
+    if not first <= last < (SIZE_LIMIT if size is None else size) <= SIZE_LIMIT:
         raise Malformed("a Content-Range that lies outside its own size", code=Code.BAD_UPSTREAM)
     return first, last, size
 

@@ -194,8 +194,9 @@ class Inquiries:
             raise ValueError("there is no old answer")
         now = self._now()
         if trouble not in _OURS:
-            # What was checked by a clock that has been set back since is as old as can be told from now on.
-            checked = min(record.checked, now)
+            # What was checked by a clock that has been set back since is no longer fresh, and grows old from now on.
+            due = now - inquiry.question.target.upstream.policy.tag_ttl
+            checked = record.checked if record.checked <= now else due
             self._notes.write(inquiry.place, replace(record, checked=checked, failed=now, trouble=trouble.value))
         words = warning(trouble, inquiry.question.target.name, now - record.checked)
         return FoundManifest(held, Answer(Outcome.STALE, record.checked, words, inquiry.place.due(record)))

@@ -14,6 +14,7 @@ import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
 
 from mirror.errors import Interrupted, Nonsense, UpstreamError
+from mirror.oci.descriptor import SIZE_LIMIT
 from mirror.upstream import contact
 from mirror.upstream.report import Report
 
@@ -58,9 +59,10 @@ class Response:
 
     @property
     def length(self) -> int | None:
-        """`Content-Length`, of a HEAD too."""
+        """`Content-Length`, of a HEAD too; None when there is none, or one that no content can have."""
         value = self.value("Content-Length")
-        return int(value) if value is not None and _digits(value) else None
+        length = int(value) if value is not None and _digits(value) else None
+        return length if length is None or length <= SIZE_LIMIT else None
 
     @property
     def ends_with_connection(self) -> bool:

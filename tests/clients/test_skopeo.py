@@ -10,6 +10,7 @@ import pytest
 from tests.clients.cost import assert_each_byte_crossed_once, assert_nothing_was_asked, blob_path
 from tests.clients.rig import Rig
 from tests.clients.skopeo import Skopeo, files_in
+from tests.support.caches import bytes_under_way
 from tests.support.gallery import BIG_LAYER
 from tests.support.mirror_process import OTHER
 from tests.support.processes import wait_until
@@ -110,6 +111,8 @@ def test_a_killed_mirror_resumes_the_layer_where_it_was(skopeo_rig: Rig) -> None
     gate = skopeo_rig.tap.hold(layer.digest, BIG_LAYER // 2)
     pulling = skopeo_rig.pulling(published.by_tag)
     gate.wait()
+    # What the registry has sent may still be on its way: only what is on disk outlives the mirror.
+    wait_until(lambda: bytes_under_way(skopeo_rig.mirror.root) >= BIG_LAYER // 4, "the mirror has stored a quarter")
     skopeo_rig.mirror.kill()
     gate.cut()
     assert pulling.process.wait(60) != 0

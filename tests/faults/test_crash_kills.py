@@ -32,6 +32,8 @@ REPOSITORY = "team/app"
 SETTINGS = {"STORAGE__MAX_SIZE": "4MiB", "LOG__ACCESS": "false"}
 LAYERS = [[noise(f"{image}", 1500), noise(f"{image}a", 300_000), noise(f"{image}b", 700_000)] for image in range(6)]
 
+CONTENT = {str(Digest.of(layer)): layer for layers in LAYERS for layer in layers}
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -107,7 +109,18 @@ async def test_killed_at_any_time_under_load_it_starts_and_has_everything_right(
     assert list((root / "quarantine").iterdir()) == []
     with layout_at(root) as layout:
         clear_ingests(layout, time.time() + 120)
-    assert under_way(root) == []
+    assert under_way(root) == parts_that_can_be_gone_on_with(root)
+
+
+def parts_that_can_be_gone_on_with(root: Path) -> list[str]:
+    """Of a fetch that the end came upon: the true beginning of a layer, with what was noted of it (S6)."""
+    found = []
+    for part in root.glob("ingest/*"):
+        digest = Digest(*part.name.split("-", 1))
+        data, notes = part / "data", [path for path in part.iterdir() if path.name == "total"]
+        if data.exists() and CONTENT[str(digest)].startswith(data.read_bytes()):
+            found += [part, data, *notes]
+    return sorted(str(path.relative_to(root / "ingest")) for path in found)
 
 
 def _url(program: Program) -> str:

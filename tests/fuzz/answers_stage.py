@@ -24,9 +24,12 @@ from tests.support.mirror import MirrorUnderTest
 from tests.support.raw import play
 from tests.support.wire import Reply, Seen, send
 
-DEADLINE = 5.0  # seconds for any answer: more than all the limits below come to
-LEFT_ALONE = 601.0  # seconds for which nothing is asked of a registry that is down, at the very most
+DEADLINE = 25.0  # seconds for any answer: more than the limits below, and two pauses of a download, come to
+LEFT_ALONE = 3601.0  # seconds for which nothing is asked of a registry that is down, at the very most
 LARGEST = 64 * 1024
+MOST = (
+    6  # answers to one pull that are altered: whoever sends a byte at each try is tried for as long as there are more
+)
 PART = 100  # bytes of a layer, which is larger
 
 
@@ -51,7 +54,7 @@ class Hostile(Registry):
 
     async def _answered(self, seen: Seen, writer: asyncio.StreamWriter) -> bool:
         fault = self._fault_for(seen)
-        if fault != Fault() or not self.met(seen):
+        if fault != Fault() or not self.met(seen) or self.altered == MOST:
             return await send(writer, seen, self._reply(seen, fault), fault)
         self.altered += 1
         for step in self.mutation.script(self._reply(seen, Fault()), seen.method == "HEAD"):
@@ -77,6 +80,7 @@ class Kind:
     met: str
     method: str = "GET"
     set_up: Callable[[Hostile], None] = lambda _: None
+    share: int = 1  # of so many examples one is tried: where what is wrong is waited out, they take their time
 
     def path_of(self, repository: str, image: Image, number: int) -> str:
         """What a client asks the mirror for."""
@@ -103,7 +107,7 @@ KINDS = {
     "head": Kind("manifests/v1", "/manifests/", "HEAD"),
     "blob": Kind("blobs/{layer}", "/blobs/"),
     "head of a blob": Kind("blobs/{layer}", "/blobs/", "HEAD"),
-    "rest of a blob": Kind("blobs/{layer}", "/blobs/", set_up=broken_once),
+    "rest of a blob": Kind("blobs/{layer}", "/blobs/", set_up=broken_once, share=4),
     "redirect": Kind("blobs/{layer}", "/blobs/", set_up=with_a_storage),
     "storage": Kind("blobs/{layer}", "/objects/", set_up=with_a_storage),
     "tags": Kind("tags/list", "/tags/"),
@@ -153,7 +157,7 @@ class Stage:
 
 def mirror_of(root: Path, registry: Hostile, clock: Ahead) -> MirrorUnderTest:
     """One that waits for nobody, and remembers no absence and no tag."""
-    times = {"connect_timeout": "1s", "first_byte_timeout": "200ms", "read_timeout": "200ms", "answer_timeout": "1s"}
+    times = {"connect_timeout": "1s", "first_byte_timeout": "500ms", "read_timeout": "300ms", "answer_timeout": "2s"}
     overrides = {
         "limits": {**times, "resumes": 1, "manifest_size": LARGEST, "token_size": LARGEST},
         "upstreams": {

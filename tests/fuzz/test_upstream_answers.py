@@ -21,9 +21,10 @@ from tests.support.caches import published, under_way
 from tests.support.clock import Ahead
 from tests.support.content import Image
 from tests.support.hostile_answers import CANARY, Mutation, mutations
+from tests.support.measured import Row, note
 from tests.support.tiers import count
 
-EXAMPLES = count(50, 2000)  # of each kind
+EXAMPLES = count(20, 1000)  # of each kind
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +45,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 async def example(stage: Stage, kind: Kind, mutation: Mutation) -> None:
     """One image, whose pull meets this; and then no more."""
     await stage.settle()  # after one that failed
+    stage.complaints.clear()
     stage.number += 1
     registry, repository = stage.registry, f"a/r{stage.number}"
     layer = f"{stage.number}:".encode() * PART
@@ -79,10 +81,11 @@ async def is_right_again(stage: Stage, repository: str, image: Image, layer: byt
     assert [entry["digest"] for entry in json.loads(referrers.body)["manifests"]] == [str(image.digest)]
 
 
+@pytest.mark.timeout(count(120, 3600))
 @pytest.mark.parametrize("name", KINDS)
 def test_no_answer_does_harm_or_leaves_any(stage: Stage, name: str) -> None:
     @settings(
-        max_examples=EXAMPLES,
+        max_examples=EXAMPLES // KINDS[name].share,
         deadline=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
         print_blob=True,
@@ -91,11 +94,13 @@ def test_no_answer_does_harm_or_leaves_any(stage: Stage, name: str) -> None:
     def tried(mutation: Mutation) -> None:
         stage.runner.run(example(stage, KINDS[name], mutation))
 
+    before = stage.number
     tried()
     stage.runner.run(stage.settle())
     assert stage.cache.wrong == []
     assert published(stage.cache.root)
     assert under_way(stage.cache.root) == []
+    note(Row("F9", f"answers that make no sense, {name}: harm", "0", f"0 of {stage.number - before}"))
 
 
 def test_a_sound_answer_passes_all_of_it(stage: Stage) -> None:

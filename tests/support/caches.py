@@ -98,6 +98,11 @@ def under_way(root: Path) -> list[str]:
     return sorted(str(path.relative_to(root / "ingest")) for path in root.glob("ingest/**/*"))
 
 
+def bytes_under_way(root: Path) -> int:
+    """How many bytes are there of blobs that are under way."""
+    return sum(path.stat().st_size for path in root.glob("ingest/*/data"))
+
+
 def data_of_the_ingest(root: Path) -> Path:
     """The bytes that are there of the one blob that is under way."""
     (found,) = root.glob("ingest/*/data")

@@ -150,6 +150,8 @@ def test_what_we_say_of_a_part_is_read_back() -> None:
         "bytes 0-0/-1",
         "bytes -1-0/1",
         "items 0-0/1",
+        f"bytes 0-{2**63}/*",
+        f"bytes 0-0/{2**63}",
         f"bytes 0-{'9' * 20}/*",
         f"bytes 0-0/{'9' * 5000}",
         "bytes 0-\N{ARABIC-INDIC DIGIT ONE}/9",

@@ -132,6 +132,15 @@ async def test_a_head_tells_the_length_of_what_it_does_not_send() -> None:
         assert response.length == 7000000000
 
 
+@pytest.mark.parametrize(("length", "heard"), [(2**63 - 1, 2**63 - 1), (2**63, None), (9 * 10**18, 9 * 10**18)])
+async def test_a_length_that_no_content_can_have_is_none(length: int, heard: int | None) -> None:
+    script = [answer("200 OK", [f"Content-Length: {length}"])]
+    async with RawUpstream(script) as upstream, transport(Upstream(endpoints=(upstream.url,))) as session:
+        response = await _asked(session, upstream, "HEAD")
+        response.close()
+        assert response.length == heard
+
+
 async def test_a_short_answer_that_nobody_wants_does_not_cost_the_connection() -> None:
     script = [answer("404 Not Found", ["Content-Length: 8000"], b"x" * 8000)]
     async with RawUpstream(script) as upstream, transport(Upstream(endpoints=(upstream.url,))) as session:
