@@ -49,7 +49,7 @@ class Asked:
 
 @dataclass(slots=True)
 class Model:
-    """`wall` is the clock of the mirror that is modelled, `policy` what it was told of tags, `contents` all that exists.
+    """`wall` is the clock of the mirror, `policy` what it was told of tags, `contents` all that exists, by digest.
 
     `pointed` is where each tag may be believed to point, with the time that the registry said so: several, where it is
     not known which word was heard last.
@@ -84,6 +84,8 @@ class Model:
             return f"the status {got.status}"
         if got.status == 404 and not self._may_be_absent(asked.wanted, told):
             return "a 404 that nobody has said"
+        if got.status == 416 and (asked.span is None or asked.span[0] < len(self.contents[asked.wanted.reference])):
+            return "a 416 for a part that it has"
         if got.status in (200, 206):
             return self._wrong_content(asked, got, told)
         return None
@@ -115,7 +117,7 @@ class Model:
         return None
 
     def _may_point(self, wanted: Wanted, digest: str, warned: bool, told: Sequence[Told]) -> bool:
-        """Whether the registry has just said so, or has so lately that it may be said again, with or without warning."""
+        """Whether the registry has just said so, or so lately that it may be said again, with or without warning."""
         if any(wanted.answered_by(word) and word.usable and word.digest == digest for word in told):
             return True
         now = self.wall()

@@ -1,4 +1,4 @@
-"""A whole mirror for a model: real sockets, a disk that fails on demand, clocks that are moved, and death without leave.
+"""A whole mirror for a model: real sockets, a disk that fails on demand, clocks that are moved, and sudden death.
 
 Put together as the composition root does, but for what takes clocks and disks as arguments.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -97,6 +98,10 @@ class ModelMirror:
         self._making.disk.arm(0, DEATH)
         with contextlib.suppress(Killed):
             await self._stack.aclose()
+        for number in os.listdir("/proc/self/fd"):
+            with contextlib.suppress(OSError):
+                if Path(os.readlink(f"/proc/self/fd/{number}")).is_relative_to(self._making.root):
+                    os.close(int(number))
 
     async def settled(self) -> None:
         """Wait until no fetch is under way; TimeoutError when that takes as long as no client waits."""
@@ -109,7 +114,9 @@ class ModelMirror:
         making = self._making
         around = Surroundings(clock=making.monotonic, jitter=lambda: 0.5, sleep=_sleeping(making.monotonic))
         self.freezing = Freezing(around.contact, self.store, making.wall)
-        configured = Configured(endpoints=(making.url,), username=USER, password_file=making.password_file, insecure=True)
+        configured = Configured(
+            endpoints=(making.url,), username=USER, password_file=making.password_file, insecure=True
+        )
         transport = Transport("one", configured, LIMITS, surroundings=around)
         registry = Registry("one", configured, LIMITS, transport, making.monotonic)
         self._stack.push_async_callback(registry.aclose)

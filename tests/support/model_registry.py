@@ -78,7 +78,9 @@ class TellingRegistry(Registry):
                 self.proven.add((asked["repository"], digest))
             usable = digest is not None and (seen.method == "HEAD" or _arrives(reply.body, fault))
             sound = usable and not fault.headers and not fault.chunked and fault.reset_at is None
-            self.told.append(Told(*asked.group(1, 2, 3), seen.method, status, digest, usable, sound, self._wall()))
+            repository, kind, reference = asked["repository"], asked["kind"], asked["reference"]
+            word = Told(repository, kind, reference, seen.method, status, digest, usable, sound, self._wall())
+            self.told.append(word)
         return reply
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import aiohttp
 
 from mirror.oci.digest import Digest
 from mirror.pull.freshness import Policy
+from mirror.pull.memory import SMALL as SMALL_SIZE
 from mirror.store.ingest import Stamp
 from tests.support import content
 from tests.support.checker import Got
@@ -31,7 +32,8 @@ CONTENTS = {str(Digest.of(data)): data for data in (*MANIFESTS, *CONFIGS, SMALL,
 REPOSITORIES = ("team/app", "team/other")
 TAGS = ("latest", "v1")
 TRIES = 8  # GETs for one blob that a client's one request may lead to while something is wrong
-_BEGINNING = 1_700_000_000.0
+_BEGINNING = 1_700_000_000.0  # of the wall clock
+_SOON, _LOOK = 10.0, 0.002  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ class Scene:
         self.registry = TellingRegistry(self.wall, self.account)
         self.mirror: ModelMirror
         self.delivered: set[tuple[str, str]] = set()  # what a client was given, by repository and digest
+        self.parts_are_spoilt = False  # which costs whoever goes on with them one try
         self._terms = terms
         self._password_file = home / "password"
         self._sound: dict[Path, Stamp] = {}
@@ -140,15 +143,30 @@ class Scene:
         """Whether the cache holds this digest, as it should be, and somebody was given it for this repository."""
         if (wanted.repository, wanted.reference) not in self.delivered or wanted.is_tag:
             return False
-        path = self.root / "blobs" / Path(*wanted.reference.split(":"))
+        path = self._path(wanted.reference)
         return path.exists() and Stamp.of(path.stat()) != self._spoilt.get(path)
 
-    def spoilt(self, path: Path) -> None:
-        """A test has laid hands on this file."""
-        if path.exists():
-            self._spoilt[path] = Stamp.of(path.stat())
+    def spoil(self, path: Path, change: Callable[[Path], object]) -> bool:
+        """Change a file, which a sudden death or a full disk may have left with two names; whether one is a part's."""
+        inode = path.stat().st_ino
+        names = [name for name in self.files() if name.stat().st_ino == inode]
+        change(path)
+        self._spoilt |= {name: Stamp.of(name.stat()) for name in names if name.exists()}
+        of_a_part = any(name.name == "data" for name in names)
+        self.parts_are_spoilt |= of_a_part
+        return of_a_part
 
-    def usage(self) -> int:
+    async def shrink(self, size: int, disk_fails: bool) -> None:
+        """I9: the cache is to be no larger, and soon is not: one that has just begun may not know yet all it has."""
+        self.bound.size = size
+        await self.mirror.store.evict()
+        if not disk_fails:
+            async with asyncio.timeout(_SOON):
+                while self._usage() > size:
+                    await asyncio.sleep(_LOOK)
+                    await self.mirror.store.evict()
+
+    def _usage(self) -> int:
         """Bytes of blobs, and of parts, which we have not spoilt."""
         files = [*self.root.glob("blobs/*/*"), *self.root.glob("ingest/*/data")]
         return sum(path.stat().st_size for path in files if path not in self._spoilt)
@@ -158,13 +176,22 @@ class Scene:
         return sorted([*self.root.glob("blobs/*/*"), *self.root.glob("ingest/*/data")])
 
     def check_files(self) -> None:
-        """I3: what is published is what its name says, unless a test has made it otherwise and nobody has asked since."""
+        """I3: what is published is what its name says, unless it was spoilt and nobody has asked for it since."""
         for path in self.root.glob("blobs/*/*"):
             stamp = Stamp.of(os.stat(path))
             if stamp in (self._sound.get(path), self._spoilt.get(path)):
                 continue
             assert Digest(path.parent.name, path.name).verifies(path.read_bytes()), f"{path.name} is false"
             self._sound[path] = stamp
+
+    def check_healed(self, asked: Sequence[Asked], answers: Sequence[Got]) -> None:
+        """I10: what was given from the disk, or had to be fetched, has no wrong file in its place any more."""
+        for one, got in zip(asked, answers, strict=True):
+            size = len(self.model.contents.get(one.wanted.reference, b""))
+            if one.method == "GET" and got.whole and size > SMALL_SIZE:
+                path = self._path(one.wanted.reference)
+                stamp = Stamp.of(path.stat()) if path.exists() else None
+                assert stamp is None or stamp != self._spoilt.get(path), f"{one} was answered, but not healed"
 
     def check_upstream(self, requests: int, calm: bool) -> None:
         """I6: what is fetched is fetched once, or while something is wrong as often as somebody may try."""
@@ -175,6 +202,9 @@ class Scene:
             words = [told.reference for told in self.registry.told if told.digest and told.method == "GET"]
             assert max(map(words.count, got), default=0) <= 1, f"fetched again: {words}"
         assert most <= TRIES * requests, f"asked {most} times"
+
+    def _path(self, digest: str) -> Path:
+        return self.root / "blobs" / Path(*digest.split(":"))
 
     def _is_refused(self, wanted: Wanted, told: Sequence[Told]) -> bool:
         """Whether the last word on it is a refusal to whoever has shown a login."""

@@ -160,11 +160,26 @@ async def test_a_clock_that_was_set_back_puts_off_the_bound_once(tmp_path: Path)
         it.clock.advance(-1000 * HOUR)
         it.registry.fail(Fault(status=503), times=None)
         assert (await it.get()).answer.outcome is Outcome.STALE
-        it.clock.advance(HOUR)
+        it.clock.advance(HOUR - 1)
         assert (await it.get()).answer.outcome is Outcome.STALE
-        it.clock.advance(5 * MINUTE)
+        it.clock.advance(1)
         with pytest.raises(UpstreamError):
             await it.get()
+
+
+async def test_a_check_that_failed_after_the_clock_was_set_back_makes_nothing_fresh(tmp_path: Path) -> None:
+    async with scene(tmp_path) as it:
+        it.clock.advance(1000 * HOUR)
+        await it.get()
+        it.clock.advance(-1000 * HOUR)
+        it.registry.fail(Fault(status=503))
+        assert (await it.get()).answer.outcome is Outcome.STALE
+        it.clock.advance(1)
+        again = (await it.get()).answer
+        assert again.outcome is Outcome.STALE
+        assert again.warning is not None
+        it.clock.advance(5 * MINUTE)
+        assert (await it.get()).answer.outcome is Outcome.REVALIDATED
 
 
 async def test_beyond_the_bound_nobody_is_given_the_old_one(tmp_path: Path) -> None:
