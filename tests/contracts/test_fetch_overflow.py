@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
 
@@ -88,6 +90,16 @@ async def test_f12_the_disk_recovers_and_the_next_fetch_is_kept(tmp_path: Path) 
         assert pull.fetches.passed_on == 1
 
 
+@asynccontextmanager
+async def gated(root: Path) -> AsyncIterator[tuple[FakeRegistry, Pulling, FaultyDisk, Gate, Digest]]:
+    """A pull on a disk that can be made to fail, and a large blob that comes as far as the gate lets it."""
+    disk, gate = FaultyDisk(), Gate(256 * 1024)
+    async with FakeRegistry() as registry, pulling(root, Setup(filesystem=disk), one=registry.url) as pull:
+        digest = registry.push_blob("a/b", LARGE)
+        registry.fail(Trouble(gate=gate), "GET", "/blobs/")
+        yield registry, pull, disk, gate, digest
+
+
 async def failing_in_the_middle(pull: Pulling, disk: FaultyDisk, gate: Gate) -> None:
     """Let four pieces be stored, and none after them."""
     gate.release(4)
@@ -98,10 +110,7 @@ async def failing_in_the_middle(pull: Pulling, disk: FaultyDisk, gate: Gate) -> 
 
 
 async def test_f12_memory_is_bounded_by_a_window_before_the_slowest_reader(tmp_path: Path) -> None:
-    disk, gate = FaultyDisk(), Gate(256 * 1024)
-    async with FakeRegistry() as registry, pulling(tmp_path, Setup(filesystem=disk), one=registry.url) as pull:
-        digest = registry.push_blob("a/b", LARGE)
-        registry.fail(Trouble(gate=gate), "GET", "/blobs/")
+    async with gated(tmp_path) as (registry, pull, disk, gate, digest):
         slow, _ = pull.fetches.join(pull.target(), digest)
         fast, _ = pull.fetches.join(pull.target(), digest)
         await failing_in_the_middle(pull, disk, gate)
@@ -136,10 +145,7 @@ async def test_f12_what_lies_before_the_part_that_a_reader_wants_is_not_held(tmp
 
 
 async def test_f12_whoever_comes_too_late_for_the_beginning_gets_a_fetch_of_their_own(tmp_path: Path) -> None:
-    disk, gate = FaultyDisk(), Gate(256 * 1024)
-    async with FakeRegistry() as registry, pulling(tmp_path, Setup(filesystem=disk), one=registry.url) as pull:
-        digest = registry.push_blob("a/b", LARGE)
-        registry.fail(Trouble(gate=gate), "GET", "/blobs/")
+    async with gated(tmp_path) as (registry, pull, disk, gate, digest):
         first, _ = pull.fetches.join(pull.target(), digest)
         await failing_in_the_middle(pull, disk, gate)
         gate.release(4)
@@ -161,10 +167,7 @@ async def test_f12_whoever_comes_too_late_for_the_beginning_gets_a_fetch_of_thei
 
 
 async def test_f12_the_ones_that_follow_need_not_wait_for_the_ones_before(tmp_path: Path) -> None:
-    disk, gate = FaultyDisk(), Gate(256 * 1024)
-    async with FakeRegistry() as registry, pulling(tmp_path, Setup(filesystem=disk), one=registry.url) as pull:
-        digest = registry.push_blob("a/b", LARGE)
-        registry.fail(Trouble(gate=gate), "GET", "/blobs/")
+    async with gated(tmp_path) as (_, pull, disk, gate, digest):
         first, _ = pull.fetches.join(pull.target(), digest)
         await failing_in_the_middle(pull, disk, gate)
         gate.release(60)
@@ -179,10 +182,7 @@ async def test_f12_the_ones_that_follow_need_not_wait_for_the_ones_before(tmp_pa
 
 
 async def test_f12_without_readers_it_ends(tmp_path: Path) -> None:
-    disk, gate = FaultyDisk(), Gate(256 * 1024)
-    async with FakeRegistry() as registry, pulling(tmp_path, Setup(filesystem=disk), one=registry.url) as pull:
-        digest = registry.push_blob("a/b", LARGE)
-        registry.fail(Trouble(gate=gate), "GET", "/blobs/")
+    async with gated(tmp_path) as (registry, pull, disk, gate, digest):
         reader, _ = pull.fetches.join(pull.target(), digest)
         await failing_in_the_middle(pull, disk, gate)
         reader.close()

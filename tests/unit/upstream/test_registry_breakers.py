@@ -4,35 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
 
 import pytest
 
 from mirror.config.settings import Upstream
 from mirror.errors import Absent, Denied, Interrupted, Nonsense, Throttled, Unreachable, UpstreamError
-from mirror.oci.digest import Digest
 from mirror.tasks import spawn
 from mirror.upstream.breaker import State
 from mirror.upstream.breakers import Health
 from mirror.upstream.registry import Registry
 from tests.support.clock import Clock
 from tests.support.faults import Fault, Never
+from tests.support.questions import BLOB, DIGEST, QUESTIONS, every_question
 from tests.support.registry import FakeRegistry
 from tests.support.upstreams import Setting, opened, pull
 
-BLOB = b"blob" * 1000
-DIGEST = Digest.of(BLOB)
 TOO_MANY = Fault(status=429, headers={"Retry-After": "60"})
 SPENT = {"RateLimit-Limit": "100;w=21600", "RateLimit-Remaining": "0;w=21600", "Retry-After": "60"}
-
-QUESTIONS: dict[str, Callable[[Registry], Awaitable[object]]] = {
-    "head_manifest": lambda registry: registry.head_manifest("a/b", "v1"),
-    "manifest": lambda registry: registry.manifest("a/b", "v1"),
-    "head_blob": lambda registry: registry.head_blob("a/b", DIGEST),
-    "blob": lambda registry: pull(registry, "a/b", DIGEST),
-    "tags": lambda registry: registry.tags("a/b"),
-}
-every_question = pytest.mark.parametrize("operation", QUESTIONS)
 
 
 def _of(*servers: FakeRegistry) -> Upstream:

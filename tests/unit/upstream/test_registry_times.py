@@ -3,36 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
 
 import pytest
 
 from mirror.config.settings import Limits, Upstream
 from mirror.errors import Code, Interrupted, Unreachable
-from mirror.oci.digest import Digest
 from mirror.upstream.registry import Registry
 from tests.support.content import OCI_MANIFEST
 from tests.support.faults import Fault, Never
+from tests.support.questions import BLOB, QUESTIONS, every_question
 from tests.support.raw import Close, RawUpstream, Reset, Script, Until, answer
 from tests.support.registry import FakeRegistry
-from tests.support.upstreams import Setting, opened, pull
+from tests.support.upstreams import Setting, opened
 
-BLOB = b"blob" * 1000
-DIGEST = Digest.of(BLOB)
 # Only the one that is meant may be short: another one that ends the wait would do so late.
 CONNECT = Limits(connect_timeout=0.2, first_byte_timeout=9, read_timeout=9, answer_timeout=19)
 FIRST_BYTE = Limits(connect_timeout=9, first_byte_timeout=0.2, read_timeout=9, answer_timeout=19)
 BETWEEN_BYTES = Limits(connect_timeout=9, first_byte_timeout=9, read_timeout=0.2, answer_timeout=19)
 SOON = 5.0  # seconds: more than a busy machine needs for 0.2
 
-QUESTIONS: dict[str, Callable[[Registry], Awaitable[object]]] = {
-    "head_manifest": lambda registry: registry.head_manifest("a/b", "v1"),
-    "manifest": lambda registry: registry.manifest("a/b", "v1"),
-    "head_blob": lambda registry: registry.head_blob("a/b", DIGEST),
-    "blob": lambda registry: pull(registry, "a/b", DIGEST),
-    "tags": lambda registry: registry.tags("a/b"),
-}
-every_question = pytest.mark.parametrize("operation", QUESTIONS)
 SILENT: Script = [Until(Never())]
 
 
