@@ -15,6 +15,7 @@ from mirror.errors import Code
 from mirror.server.listening import listen
 from mirror.server.protocol import ClientLimits, RegistryServer
 
+_CONTINUE = "100-continue"
 _LAST = 0.5  # seconds that connections are given to end
 # Monitoring, service managers and people: few, and none of them slow. An answer may have to ask upstreams first.
 _LIMITS = ClientLimits(connections=64, keepalive=30.0, stall=20.0, begin=60.0, rate=1024.0, head=5.0)
@@ -78,6 +79,8 @@ class _Application:
         self._handle = handle
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
+        if request.headers.get("Expect", _CONTINUE).lower() != _CONTINUE:
+            return self.reject(request, Code.BAD_REQUEST)  # aiohttp's own answer would repeat it
         return await self._handle(request)
 
     def again(self, data: bytes, peer: str) -> bytes | None:  # noqa: ARG002

@@ -69,8 +69,8 @@ def answers(connect: Callable[[], RawClient], request: bytes) -> list[Answer]:
         try:
             client.send(request)
             client.finish()
-        except ConnectionError:
-            pass  # refused before the last byte; the answer is there
+        except OSError:
+            pass  # refused before the last byte, or over before the end was said; the answer is there
         said: list[Answer] = []
         try:
             while client.has_more():

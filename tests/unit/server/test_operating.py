@@ -94,6 +94,15 @@ def test_what_is_no_http_is_refused_and_not_repeated(loop: str, nonsense: bytes)
     run_on(loop, scenario())
 
 
+@pytest.mark.parametrize("path", ["/here", "/nowhere"])
+async def test_an_expectation_that_nobody_meets_is_refused_and_not_repeated(path: str) -> None:
+    async with listening() as listener:
+        with await client(listener) as asking:
+            answer = await asyncio.to_thread(asking.ask, "GET", path, "Expect: a-secret")
+            assert answer.status == 400
+            assert b"secret" not in answer.body
+
+
 async def test_a_fault_is_told_to_nobody_but_the_log(caplog: pytest.LogCaptureFixture) -> None:
     async with listening() as listener:
         with await client(listener) as one:
