@@ -159,8 +159,10 @@ def test_who_takes_nothing_is_not_answered_more_and_more(loop: str) -> None:
         async with served(answers, ClientLimits(connections=10, keepalive=60, stall=0.3)) as server:
             with await server.client() as teacher:
                 await knows(teacher, answers)
+            await server.count(0)
             answers.known[KNOWN] = b"HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n" + bytes(60000)
             with await server.client(window=4096) as client:
+                await server.count(1)
                 for asked in range(1, 1000):
                     client.send(KNOWN)
                     async with asyncio.timeout(10):
