@@ -8,11 +8,15 @@ SHELL := /bin/bash
 PYTHON ?= python3
 ARGS ?=
 ROUNDS ?= 1
+JOBS ?= $(shell jobs=$$(nproc 2> /dev/null || echo 2); echo $$((jobs < 4 ? jobs : 4)))
 IMAGE ?= mirror:latest
 
 VENV := .venv
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --no-input install --quiet
 PYTEST := $(VENV)/bin/python -m pytest
+# The tests of one file share what is costly to make, so a file goes to one process. More than a few of these would have
+# the disk, which most tests wait for, make them wait too long. JOBS=0 runs all in this one.
+SPREAD := --numprocesses $(JOBS) --dist loadfile
 SOURCES := mirror tests bench
 
 # The stamps bear the version of Python: asking for another one makes the environment anew.
@@ -27,14 +31,14 @@ GONE := $(shell $(VENV)/bin/python -c '' 2> /dev/null || echo FORCE)
 serve: $(RUNTIME) ## Run the mirror on 127.0.0.1:5000 (ARGS="--config mirror.yml" for more)
 	@exec $(VENV)/bin/python -m mirror serve $(ARGS)
 
-test: packages lint types ## Check everything: style, types, and all tests with real clients (ARGS="-k tags" for some)
+test: packages lint types ## Check everything: style, types, and all tests with real clients (ARGS="-k tags" for some, JOBS=0 in a row)
 	@if [[ $$(id -u) == 0 ]]; then \
-	  $(PYTEST) $(ARGS); \
+	  $(PYTEST) $(SPREAD) $(ARGS); \
 	else \
-	  $(PYTEST) --ignore=tests/clients $(ARGS); \
+	  $(PYTEST) $(SPREAD) --ignore=tests/clients $(ARGS); \
 	  command -v sudo > /dev/null || { echo 'tests/clients need root, and there is no sudo here.' >&2; exit 1; }; \
 	  echo 'Container daemons need root: tests/clients run under sudo.'; \
-	  sudo env PYTHONDONTWRITEBYTECODE=1 $(PYTEST) -p no:cacheprovider tests/clients $(ARGS); \
+	  sudo env PYTHONDONTWRITEBYTECODE=1 $(PYTEST) $(SPREAD) -p no:cacheprovider tests/clients $(ARGS); \
 	fi
 
 lint: $(TEST) ## Check how the code is written
