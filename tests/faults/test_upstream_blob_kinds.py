@@ -21,7 +21,7 @@ from tests.support.registry import FakeRegistry
 
 DATA = Random(11).randbytes(600_000)
 SMALL = Random(12).randbytes(10_000)
-SETTINGS = {"limits": {"resumes": 1, "read_timeout": "300ms"}}
+SETTINGS = {"limits": {"resumes": 1, "read_timeout": "1s"}}
 PIECE = 100_000
 MIB = 1024**2
 WRONG = {

@@ -24,7 +24,7 @@ SIZE = len(DATA)
 ERROR = 100  # bytes of an error's document
 FIRST, MIDDLE, NEARLY, LAST = 0, SIZE // 2, SIZE * 999 // 1000, SIZE - 1
 SETTINGS = {
-    "limits": {"resumes": 2, "read_timeout": "300ms", "first_byte_timeout": "300ms"},
+    "limits": {"resumes": 2, "read_timeout": "1s", "first_byte_timeout": "1s"},
     "upstreams": {"docker.io": {"not_found_ttl": "0s"}},
 }
 

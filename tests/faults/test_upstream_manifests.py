@@ -25,7 +25,7 @@ from tests.support.registry import FakeRegistry
 
 LARGEST = 64 * 1024
 SETTINGS = {
-    "limits": {"manifest_size": LARGEST, "first_byte_timeout": "300ms", "read_timeout": "300ms"},
+    "limits": {"manifest_size": LARGEST, "first_byte_timeout": "1s", "read_timeout": "1s"},
     "upstreams": {"docker.io": {"not_found_ttl": "0s"}},
 }
 PAGE = b"<html><body>Welcome to the hotel's network</body></html>"

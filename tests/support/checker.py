@@ -81,7 +81,10 @@ class Cache:
 
 
 async def until(true: Callable[[], bool]) -> None:
-    """Let the loop run until something has become true that tells nobody; TimeoutError after ten seconds."""
-    async with asyncio.timeout(10):
+    """Let the loop run until something has become true that tells nobody; TimeoutError after a minute.
+
+    That long because a disk that others use too may take many seconds to sync a file.
+    """
+    async with asyncio.timeout(60):
         while not true():  # noqa: ASYNC110  # there is no event to wait for, and no time to guess
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.001)

@@ -24,12 +24,11 @@ class Lag:
 
 
 @asynccontextmanager
-async def lag() -> AsyncIterator[Lag]:
+async def lag(measured: Lag) -> AsyncIterator[None]:
     """Measure the loop that runs this until it is left."""
-    measured = Lag()
     measuring = spawn(_measure(measured), "lag")
     try:
-        yield measured
+        yield
     finally:
         await end(measuring)
 
