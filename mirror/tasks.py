@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
+
+_QUICK = 64 * 1024  # bytes that are read, parsed or written in less time than a thread is told to
 
 T = TypeVar("T")
 
@@ -19,6 +21,16 @@ async def end(*tasks: asyncio.Task[Any]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def worked(size: int, call: Callable[..., T], *arguments: object) -> T:
+    """The result of a call that goes through `size` bytes, or what it raises: made in a thread where that takes long.
+
+    When cancelled, a thread goes on to the call's end, and nobody hears of it.
+    """
+    if size > _QUICK:
+        return await asyncio.to_thread(call, *arguments)
+    return call(*arguments)
 
 
 async def outlast(job: asyncio.Future[T]) -> T:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 
 from mirror.errors import StoreFailed
 from mirror.oci.digest import Digest
-from mirror.pull.memory import SMALL
 from mirror.store.blobs import OpenBlob
 from mirror.store.store import Store
+from mirror.tasks import worked
 
 
 async def opened(store: Store, digest: Digest) -> OpenBlob | None:
@@ -24,10 +23,7 @@ async def read_whole(store: Store, blob: OpenBlob) -> bytes | None:
     """All bytes of the blob, which is closed by this; None when they cannot be had, and then the blob is doubted."""
     with blob:
         try:
-            if blob.size <= SMALL:  # read in less time than a thread is told to
-                body = os.pread(blob.descriptor, blob.size + 1, 0)
-            else:
-                body = await asyncio.to_thread(os.pread, blob.descriptor, blob.size + 1, 0)
+            body = await worked(blob.size, os.pread, blob.descriptor, blob.size + 1, 0)
         except OSError:
             body = None
     if body is None or len(body) != blob.size:

@@ -6,7 +6,6 @@ see. Whoever checks signatures would take an empty list for the truth: what is n
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 
 from mirror.errors import Absent, Malformed, Nonsense
@@ -17,8 +16,8 @@ from mirror.pull.content import Answer
 from mirror.pull.manifests import Manifests, Question
 from mirror.pull.upstreams import Target
 from mirror.store.facts import Facts
+from mirror.tasks import worked
 
-SMALL = 64 * 1024  # bytes that are read or written in less time than a thread is told to
 _NOTHING = Answer(Outcome.MISS)
 
 
@@ -67,7 +66,8 @@ class ReferrerSources:
         found = await self._manifests.find(Question(target, tag, client=question.client))
         manifest = found.manifest
         try:
-            return await parsed(manifest.body or b"", manifest.media_type), found.answer
+            body = manifest.body or b""
+            return await worked(len(body), parse_referrers, body, manifest.media_type), found.answer
         except Malformed as error:
             raise Nonsense(f"{target.name} has, under the tag that stands for referrers, {error}") from error
 
@@ -83,10 +83,3 @@ class ReferrerSources:
             await self._manifests.find(Question(target, digest, body=False, client=question.client))
         except Absent:
             await target.upstream.registry.tags(target.repository, 1)
-
-
-async def parsed(body: bytes, media_type: str | None) -> tuple[Referrer, ...]:
-    """`parse_referrers`, in a thread where it takes long."""
-    if len(body) > SMALL:
-        return await asyncio.to_thread(parse_referrers, body, media_type)
-    return parse_referrers(body, media_type)

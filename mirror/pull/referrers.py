@@ -5,7 +5,6 @@ When that cannot be asked, the list is answered as it was, with a word why; one 
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -15,16 +14,17 @@ from cachetools import LRUCache
 from mirror.errors import Absent, Code, Denied, Malformed, Throttled, Unreachable, UpstreamError
 from mirror.flights import Flights
 from mirror.oci.digest import Digest
-from mirror.oci.referrers import Referrer, of_type, written
+from mirror.oci.referrers import Referrer, of_type, parse_referrers, written
 from mirror.outcome import Outcome
 from mirror.pull.content import Answer
 from mirror.pull.freshness import Known, Verdict, judge
 from mirror.pull.manifests import Manifests
-from mirror.pull.referrer_sources import SMALL, ReferrerSources, ReferrersQuestion, parsed
+from mirror.pull.referrer_sources import ReferrerSources, ReferrersQuestion
 from mirror.pull.upstreams import Target
 from mirror.store.catalog import Key
 from mirror.store.facts import Facts
 from mirror.store.listing import Listing
+from mirror.tasks import worked
 
 _KEPT = 8 * 1024**2  # characters of lists in memory
 _OVERHEAD = 1000  # characters that each of them counts for beside its own
@@ -135,7 +135,8 @@ class Referrers:
         if listing is None or len(listing.text) > _NOTED:
             return None
         try:
-            known = _Known(await parsed(listing.text.encode(), None), listing)
+            text = listing.text.encode()
+            known = _Known(await worked(len(text), parse_referrers, text, None), listing)
         except (Malformed, UnicodeEncodeError):
             return None
         return self._memory.setdefault(key, known)  # somebody may have learned more in the meantime
@@ -167,6 +168,4 @@ def _stale(target: Target, known: _Known, reason: str) -> Answer:
 
 async def _text(referrers: Sequence[Referrer]) -> str:
     """As it is written; in a thread where that takes long."""
-    if len(referrers) * 200 > SMALL:
-        return (await asyncio.to_thread(written, referrers)).decode()
-    return written(referrers).decode()
+    return (await worked(len(referrers) * 200, written, referrers)).decode()

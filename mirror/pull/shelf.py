@@ -6,7 +6,6 @@ signatures out, so its bytes lie under a digest of their own, which the proof of
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 
@@ -15,11 +14,12 @@ from mirror.oci.digest import Digest
 from mirror.oci.manifest import Kind, classify
 from mirror.oci.schema1 import schema1_payload
 from mirror.pull.content import Manifest
-from mirror.pull.memory import SMALL, Memory
+from mirror.pull.memory import Memory
 from mirror.pull.reading import opened, read_whole
 from mirror.pull.upstreams import Target
 from mirror.store.index import Member
 from mirror.store.store import Store
+from mirror.tasks import worked
 from mirror.upstream.answers import ManifestBody
 
 _log = logging.getLogger(__name__)
@@ -86,8 +86,7 @@ class Shelf:
 
     async def _keep(self, target: Target, digest: Digest | None, body: bytes, content_type: str | None) -> Manifest:
         # A large one takes the reader a tenth of a second, and whoever may push to a registry can make many.
-        threaded = len(body) > SMALL
-        read = await asyncio.to_thread(classify, body, content_type) if threaded else classify(body, content_type)
+        read = await worked(len(body), classify, body, content_type)
         content = digest if digest is not None and digest.verifies(body) else Digest.of(body)
         if digest is None:
             if read.kind is Kind.OTHER:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,11 +13,11 @@ from mirror.oci import pagination
 from mirror.oci.digest import Digest
 from mirror.oci.media_types import bare
 from mirror.oci.reference import parse_tag
+from mirror.tasks import worked
 from mirror.upstream.exchange import Response
 
 # RFC 6838, section 4.2: what a media type's names consist of.
 _media_type = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,126}/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}", re.ASCII).fullmatch
-_SMALL = 64 * 1024  # bytes that are parsed in less time than a thread is told to
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +104,7 @@ def unchanged(response: Response, known: Digest) -> ManifestHead:
 async def tags_listed(name: str, response: Response, limit: int) -> TagsListed:
     """Reads and closes the answer. Raises Nonsense beyond `limit` bytes and for what is no list of tags."""
     body = await response.whole(limit)
-    if len(body) > _SMALL:
-        sent, names = await asyncio.to_thread(_tags, name, body)
-    else:
-        sent, names = _tags(name, body)
+    sent, names = await worked(len(body), _tags, name, body)
     try:
         following = pagination.next_query(response.values("Link"))
     except Malformed:

@@ -16,13 +16,13 @@ from mirror.oci.digest import Digest
 from mirror.oci.manifest import DESCRIPTORS
 from mirror.oci.media_types import OCI_INDEX
 from mirror.oci.referrers import Referrer, each_once, parse_referrers
+from mirror.tasks import worked
 from mirror.upstream.endpoint import Endpoint, Question
 from mirror.upstream.endpoints import Endpoints
 from mirror.upstream.exchange import Response
 
 _PAGES = 100
 _LONGEST = 30.0  # seconds
-_SMALL = 64 * 1024  # bytes that are parsed in less time than a thread is told to
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +99,7 @@ class ReferrerPages:
         body = await response.whole(limit)
         content_type = response.value("Content-Type")
         try:
-            if len(body) > _SMALL:
-                referrers = await asyncio.to_thread(parse_referrers, body, content_type)
-            else:
-                referrers = parse_referrers(body, content_type)
+            referrers = await worked(len(body), parse_referrers, body, content_type)
         except Malformed as error:
             raise Nonsense(f"{self._name} sent {error}") from error
         try:

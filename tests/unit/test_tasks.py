@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from mirror.tasks import end, outlast, spawn
+from mirror.tasks import end, outlast, spawn, worked
 
 
 async def test_a_task_has_the_name_it_was_given() -> None:
@@ -96,3 +96,15 @@ async def test_cancelled_twice_it_still_waits_for_the_call_and_then_is_cancelled
     assert job.done()
     del job, waiter
     assert complaints == []  # nor is the failure reported as one that nobody asked for
+
+
+async def test_what_is_quickly_gone_through_takes_no_thread() -> None:
+    here = threading.get_ident()
+    assert await worked(64 * 1024, threading.get_ident) == here
+    assert await worked(64 * 1024 + 1, threading.get_ident) != here
+
+
+@pytest.mark.parametrize("size", [0, 1024 * 1024])
+async def test_what_the_call_raises_is_heard_wherever_it_was_made(size: int) -> None:
+    with pytest.raises(ValueError, match="invalid literal"):
+        await worked(size, int, "x")
