@@ -39,7 +39,7 @@ class Contact:
         self._frozen = False
 
     def check(self, upstream: str) -> None:
-        """Raises Unreachable when frozen."""
+        """Raises Frozen when frozen."""
         if self._frozen:
             raise refusal(upstream)
 

@@ -28,7 +28,6 @@ _NAMES = 100_000
 _LONGEST = 60.0  # seconds
 _REMEMBERED = 4  # lists that were walked, for a client that goes through one page by page
 _MEMORY = 60.0  # seconds
-
 _OWN_CURSORS = 3600.0  # seconds: one odd answer is not to make every list a walk for good
 
 

@@ -58,6 +58,22 @@ class Answers:
         return response
 
 
+class Unending:
+    """An answer that never comes. `begun` tells that somebody waits for it, `ended` that it was broken off."""
+
+    def __init__(self) -> None:
+        self.begun = asyncio.Event()
+        self.ended = asyncio.Event()
+
+    async def __call__(self, _: web.BaseRequest) -> web.StreamResponse:
+        self.begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.ended.set()
+        return web.Response()
+
+
 class Served:
     """A server of the registry's kind over a test's answer."""
 

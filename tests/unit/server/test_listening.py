@@ -16,7 +16,7 @@ from mirror.errors import ConfigurationError, MirrorError
 from mirror.server.listening import Listeners, tls_context
 from mirror.server.protocol import ClientLimits, RegistryServer
 from mirror.tasks import spawn
-from tests.support.answering import LIMITS, Answers
+from tests.support.answering import LIMITS, Answers, Unending
 from tests.support.authority import Authority
 from tests.support.loops import LOOPS, run_on
 from tests.support.raw_client import Cut, RawClient, request
@@ -104,24 +104,15 @@ def test_running_answers_may_finish_within_the_grace(loop: str) -> None:
 @pytest.mark.parametrize("loop", LOOPS)
 def test_beyond_the_grace_they_are_broken_off(loop: str) -> None:
     async def scenario() -> None:
-        begun, ended = asyncio.Event(), asyncio.Event()
-
-        async def endless(_: web.BaseRequest) -> web.StreamResponse:
-            begun.set()
-            try:
-                await asyncio.Event().wait()
-            finally:
-                ended.set()
-            return web.Response()
-
+        endless = Unending()
         listening = listeners(Answers(endless))
         await listening.open([ANY], None)
         with await client(listening.bound[0]) as one:
             one.send(request("GET", "/"))
-            await begun.wait()
+            await endless.begun.wait()
             async with asyncio.timeout(10):
                 await listening.drain(0.1)
-            assert ended.is_set()
+            assert endless.ended.is_set()
             with pytest.raises((Cut, ConnectionResetError)):
                 await asyncio.to_thread(one.answer)
 

@@ -10,7 +10,7 @@ from aiohttp import http_parser, web
 
 from mirror.errors import Code
 from mirror.server.protocol import ClientLimits, RegistryServer
-from tests.support.answering import LIMITS, Answers, served
+from tests.support.answering import LIMITS, Answers, Unending, served
 from tests.support.loops import LOOPS, run_on
 from tests.support.raw_client import Answer, RawClient, request
 
@@ -222,20 +222,11 @@ def test_who_has_said_all_is_answered_and_let_go(loop: str) -> None:
 
 
 async def test_who_leaves_in_the_midst_of_an_answer_ends_it() -> None:
-    begun, ended = asyncio.Event(), asyncio.Event()
-
-    async def waiting(_: web.BaseRequest) -> web.StreamResponse:
-        begun.set()
-        try:
-            await asyncio.Event().wait()
-        finally:
-            ended.set()
-        return web.Response()
-
+    waiting = Unending()
     async with served(waiting) as server:
         client = await server.client()
         client.send(request("GET", "/"))
-        await begun.wait()
+        await waiting.begun.wait()
         client.reset()
         async with asyncio.timeout(10):
-            await ended.wait()
+            await waiting.ended.wait()

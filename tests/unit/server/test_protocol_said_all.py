@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 
 from mirror.server.protocol import ClientLimits
-from tests.support.answering import served
+from tests.support.answering import Unending, served
 from tests.support.loops import LOOPS, run_on
 from tests.support.raw_client import request
 
@@ -21,23 +21,14 @@ def limits(begin: float) -> ClientLimits:
 @pytest.mark.parametrize("requests", [1, 3])
 def test_who_has_said_all_and_whose_answer_does_not_begin_is_let_go(loop: str, requests: int) -> None:
     async def scenario() -> None:
-        begun, ended = asyncio.Event(), asyncio.Event()
-
-        async def waiting(_: web.BaseRequest) -> web.StreamResponse:
-            begun.set()
-            try:
-                await asyncio.Event().wait()
-            finally:
-                ended.set()
-            return web.Response()
-
+        waiting = Unending()
         async with served(waiting, limits(begin=0.1)) as server:
             client = await server.client()
             client.send(request("GET", "/") * requests)
-            await begun.wait()
+            await waiting.begun.wait()
             client.close()
             async with asyncio.timeout(10):
-                await ended.wait()
+                await waiting.ended.wait()
             await server.count(0)
 
     run_on(loop, scenario())
