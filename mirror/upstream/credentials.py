@@ -80,9 +80,10 @@ class Credentials:
             return None
         try:
             login = await self._source.get()
-        except Unreachable:
+        except Unreachable as error:
             if not self._failing:
-                _log.warning("a login cannot be had", upstream=self._name, source=self._source.source)
+                why, source = str(error), self._source.source
+                _log.warning("a login cannot be had", upstream=self._name, source=source, why=why)
             self._failing = True
             raise
         self._failing = False

@@ -111,6 +111,7 @@ async def test_a_source_that_begins_to_fail_is_told_once_until_it_works_again(tm
         with structlog.testing.capture_logs() as logs, suppress(Unreachable):
             await credentials.login()
         told.append([log["source"] for log in logs])
+        assert all("run it by hand to see why" in log["why"] for log in logs)
         assert "canary" not in str(logs)
     assert told == [["credential_helper"], [], [], ["credential_helper"]]
 
