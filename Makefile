@@ -48,7 +48,8 @@ lint: $(TEST) ## Check how the code is written
 types: $(TEST) ## Check the types, strictly
 	@$(VENV)/bin/python -m mypy --no-error-summary
 
-bench: packages $(TEST) ## Measure speed beside nginx and distribution, on this machine
+bench: packages $(TEST) ## Measure speed beside nginx, distribution and drayage, on this machine (ARGS="--rounds 1")
+	@bench/install $(VENV)
 	@$(VENV)/bin/python -m bench.run $(ARGS)
 
 soak: packages $(TEST) ## Run the long tests: faults, random input, load, real clients; then a table of figures (ROUNDS=1)

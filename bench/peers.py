@@ -1,30 +1,34 @@
 """What others use for the same job, configured as for a comparison: no logs, and one worker where that is asked.
 
 nginx as a file server is the limit of what a cache can do; with `proxy_cache` it is what caching proxies for registries
-are made of. Debian's docker-registry is CNCF distribution, in its proxy mode.
+are made of. Debian's docker-registry is CNCF distribution, in its proxy mode; drayage is a mirror in Rust.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench.servers import Server, free_port, running
-from bench.upstream import MANIFEST_TYPE, REPOSITORY, Content
+from bench.content import MANIFEST_TYPE, REPOSITORY, Content
+from bench.processes import Failed, free_port, process
+from bench.servers import Place, Role, Server, answering
 
 _NGINX = """
-daemon off; worker_processes 1; pid {root}/pid; error_log /dev/null crit;
+daemon off; worker_processes 1; worker_rlimit_nofile 8192; pid {root}/pid; error_log /dev/null crit;
 events {{ worker_connections 4096; }}
 http {{
   access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000000; keepalive_timeout 60s;
   client_body_temp_path {root}/body; proxy_temp_path {root}/proxy; fastcgi_temp_path {root}/fastcgi;
   uwsgi_temp_path {root}/uwsgi; scgi_temp_path {root}/scgi;
   {http}
-  server {{ listen 127.0.0.1:{port}; {server} }}
+  server {{ listen 127.0.0.1:{port} {tls}; {server} }}
 }}
 """
+_NGINX_TLS = "ssl; ssl_certificate {certificate}; ssl_certificate_key {key}; ssl_session_cache shared:tls:10m"
 _STATIC = """
   default_type application/octet-stream; open_file_cache max=1000; root {root}/www;
   location ~ /manifests/ {{ default_type {manifest}; }}
@@ -41,58 +45,84 @@ _DISTRIBUTION = """
 version: 0.1
 log: {{level: error, accesslog: {{disabled: true}}}}
 storage: {{filesystem: {{rootdirectory: "{root}/cache"}}}}
-http: {{addr: "127.0.0.1:{port}"}}
+http: {{addr: "127.0.0.1:{port}"{tls}}}
 proxy: {{remoteurl: "http://127.0.0.1:{upstream}"}}
+"""
+_DRAYAGE = """
+listen = "127.0.0.1:{port}"
+cache_dir = "{root}/cache"
+manifest_ttl_seconds = 900
+read_timeout_secs = 900
+[upstreams.docker_io]
+registry = "http://127.0.0.1:{upstream}"
 """
 
 
 @contextlib.contextmanager
-def nginx_static(root: Path, content: Content, blobs: Path) -> Iterator[Server]:
+def nginx_static(place: Place, content: Content) -> Iterator[Server]:
     """The files themselves, sent by nginx: nothing can be cheaper."""
-    root.mkdir()
-    place = root / "www" / "v2" / REPOSITORY
-    (place / "blobs").mkdir(parents=True)
-    (place / "manifests").mkdir()
-    for digest in content.digests.values():
-        (place / "blobs" / digest).hardlink_to(blobs / digest.partition(":")[2])
-    for reference in ("latest", content.manifest_digest):
-        (place / "manifests" / reference).write_bytes(content.manifest)
-    server = _STATIC.format(root=root, manifest=MANIFEST_TYPE)
-    with _nginx("nginx, static files", root, "", server, caches=False) as started:
+    served = place.root / "www" / "v2" / REPOSITORY
+    for part in ("blobs", "manifests"):
+        (served / part).mkdir(parents=True)
+    for file in (content.directory / "blobs").iterdir():
+        (served / "blobs" / f"sha256:{file.name}").hardlink_to(file)
+    for file in (content.directory / "manifests").iterdir():
+        (served / "manifests" / file.name).hardlink_to(file)
+    server = _STATIC.format(root=place.root, manifest=MANIFEST_TYPE)
+    with _nginx("nginx, static files", Role.STATIC, place, "", server) as started:
         yield started
 
 
 @contextlib.contextmanager
-def nginx_cache(root: Path, upstream_port: int) -> Iterator[Server]:
+def nginx_cache(place: Place) -> Iterator[Server]:
     """A caching proxy that knows nothing of registries."""
-    root.mkdir()
-    http = f"proxy_cache_path {root}/cache levels=1:2 keys_zone=all:10m max_size=4g use_temp_path=off;"
-    with _nginx("nginx, proxy_cache", root, http, _CACHE.format(upstream=upstream_port), caches=True) as started:
+    http = f"proxy_cache_path {place.root}/cache levels=1:2 keys_zone=all:10m max_size=4g use_temp_path=off;"
+    with _nginx("nginx, proxy_cache", Role.PEER, place, http, _CACHE.format(upstream=place.upstream)) as started:
         yield started
 
 
 @contextlib.contextmanager
-def distribution(root: Path, upstream_port: int) -> Iterator[Server]:
-    """The registry that most people run as a mirror."""
-    root.mkdir()
-    port, configuration = free_port(), root / "config.yml"
-    configuration.write_text(_DISTRIBUTION.format(root=root, port=port, upstream=upstream_port))
-    with running("distribution", [_program("docker-registry"), "serve", str(configuration)], port) as started:
+def distribution(name: str, place: Place, program: str) -> Iterator[Server]:
+    """The registry that most people run as a mirror, or another program that takes its configuration."""
+    port, configuration = free_port(), place.root / "config.yml"
+    tls = f", tls: {{certificate: {place.certificate}, key: {place.key}}}" if place.certificate is not None else ""
+    configuration.write_text(_DISTRIBUTION.format(root=place.root, port=port, upstream=place.upstream, tls=tls))
+    running = process([_program(program), "serve", str(configuration)], log=place.log)
+    with answering(name, Role.PEER, place, port, running) as started:
         yield started
 
 
 @contextlib.contextmanager
-def _nginx(name: str, root: Path, http: str, server: str, *, caches: bool) -> Iterator[Server]:
-    port, configuration = free_port(), root / "nginx.conf"
-    configuration.write_text(_NGINX.format(root=root, port=port, http=http, server=server))
+def drayage(place: Place, program: Path) -> Iterator[Server]:
+    """A mirror written in Rust. It speaks no TLS to clients that ask it by its own name."""
+    port, configuration = free_port(), place.root / "config.toml"
+    configuration.write_text(_DRAYAGE.format(root=place.root, port=port, upstream=place.upstream))
+    (place.root / "cache").mkdir()
+    environment = os.environ | {"RUST_LOG": "error"}
+    running = process([str(program), "serve", "--config", str(configuration)], environment, place.log)
+    with answering("drayage", Role.PEER, place, port, running) as started:
+        yield started
+
+
+def drayage_program() -> Path | None:
+    """Where `bench/install` has put it, or None."""
+    found = Path(sys.prefix) / "bench" / "bin" / "drayage"
+    return found if found.exists() else None
+
+
+@contextlib.contextmanager
+def _nginx(name: str, role: Role, place: Place, http: str, server: str) -> Iterator[Server]:
+    port, configuration = free_port(), place.root / "nginx.conf"
+    tls = _NGINX_TLS.format(certificate=place.certificate, key=place.key) if place.certificate is not None else ""
+    configuration.write_text(_NGINX.format(root=place.root, port=port, http=http, server=server, tls=tls))
     # Its worker may run as nobody, who has to find its way.
-    command = [_program("nginx"), "-c", str(configuration), "-p", str(root), "-g", "user root;"]
-    with running(name, command, port, caches=caches) as started:
+    running = process([_program("nginx"), "-c", str(configuration), "-p", str(place.root), "-g", "user root;"])
+    with answering(name, role, place, port, running) as started:
         yield started
 
 
 def _program(name: str) -> str:
     found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin")
     if found is None:
-        raise FileNotFoundError(f"{name} is not installed: `make packages` does that")
+        raise Failed(f"{name} is not installed: `make packages` does that")
     return found

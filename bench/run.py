@@ -1,116 +1,105 @@
-"""Runs the mirror and its peers side by side, and prints what each of them costs.
-
-usage: python -m bench.run [--seconds 2] [--rounds 3] [--loop asyncio|uvloop] [--only mirror] [--json FILE]
+"""Runs the mirror and its peers side by side; prints what each of them costs, and which bounds are held.
 
 Every round starts each server anew and visits them in another order; a ratio compares what was measured in one round,
-because machines are noisy. CPU is user + system time of the whole tree of processes. Takes up to 3 GiB below the
-temporary directory.
+because machines are noisy. CPU is user + system time of the whole tree of processes. Takes up to 5 GiB below the
+temporary directory, and gives them back.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import json
-import os
-import platform
-import statistics
+import resource
+import signal
 import tempfile
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from dataclasses import replace
+from fnmatch import fnmatch
 from pathlib import Path
 
-from bench import peers, servers
-from bench.scenarios import ALONE, SCENARIOS, Figure, Scenario, Scene
-from bench.servers import Server, Upstream
-from bench.upstream import Content, make
+from bench import images
+from bench.bounds import MIRROR, judged
+from bench.content import FULL, MIB, make
+from bench.figures import Rounds
+from bench.kept import keep, kept
+from bench.machine import described
+from bench.roster import NAMES, participants
+from bench.rounds import Plan, measure
+from bench.scenarios import SCENARIOS
+from bench.scene import Scenario
+from bench.servers import PROJECT
+from bench.table import table
 
-MIRROR = "mirror"
-PEERS = ("nginx-static", "nginx-cache", "distribution")
-Round = dict[str, dict[str, Figure]]  # by scenario and server
-
-
-def one_round(directory: Path, content: Content, options: argparse.Namespace, number: int) -> Round:
-    """Every scenario on every server."""
-    figures: Round = {}
-    with tempfile.TemporaryDirectory(dir=directory) as scratch, servers.upstream(directory / "content") as upstream:
-        starts = _starts(Path(scratch), directory / "content", content, upstream, options)
-        names = list(starts)
-        for name in names[number % len(names) :] + names[: number % len(names)]:
-            with starts[name]() as server:
-                for scenario in _for(server):
-                    figure = scenario.measure(Scene(content, upstream, options.seconds), server)
-                    figures.setdefault(scenario.what, {})[server.name] = figure
-    return figures
-
-
-def _starts(
-    scratch: Path, blobs: Path, content: Content, upstream: Upstream, options: argparse.Namespace
-) -> dict[str, Callable[[], AbstractContextManager[Server]]]:
-    everybody: dict[str, Callable[[], AbstractContextManager[Server]]] = {
-        MIRROR: lambda: servers.mirror(scratch / "mirror", upstream.port, options.loop),
-        "aiohttp": lambda: servers.bare(options.loop),
-        "nginx-static": lambda: peers.nginx_static(scratch / "static", content, blobs),
-        "nginx-cache": lambda: peers.nginx_cache(scratch / "nginx", upstream.port),
-        "distribution": lambda: peers.distribution(scratch / "distribution", upstream.port),
-    }
-    return {name: start for name, start in everybody.items() if not options.only or name in options.only}
-
-
-def _for(server: Server) -> list[Scenario]:
-    if server.name == "aiohttp alone":
-        return [ALONE]
-    return [scenario for scenario in SCENARIOS if server.caches or not scenario.cold]
-
-
-def table(rounds: list[Round]) -> str:
-    """Medians and ratios to the mirror of the same round, in Markdown."""
-    names = list(dict.fromkeys(name for figures in rounds for row in figures.values() for name in row))
-    names.sort(key=lambda name: name != MIRROR)
-    lines = [f"| what | {' | '.join(names)} |", f"|---{'|---' * len(names)}|"]
-    for what in dict.fromkeys(what for figures in rounds for what in figures):
-        rows = [figures[what] for figures in rounds if what in figures]
-        lines.append(f"| {what} | {' | '.join(_cell(name, rows) for name in names)} |")
-    return "\n".join(lines)
-
-
-def _cell(name: str, rows: list[dict[str, Figure]]) -> str:
-    found = [row[name] for row in rows if name in row]
-    if not found:
-        return ""
-    costs = [figure.cost for figure in found]
-    text = f"{statistics.median(costs):.3g} {found[-1].unit}"
-    if len(costs) > 1:
-        text += f" ({min(costs):.3g}-{max(costs):.3g})"
-    ratios = [row[name].cost / row[MIRROR].cost for row in rows if name in row and MIRROR in row and row[MIRROR].cost]
-    if name != MIRROR and ratios:
-        text += f", **{statistics.median(ratios):.2g}x**"
-    return f"{text}; {found[-1].seen}"
+_KEPT = PROJECT / "bench" / "results" / "figures.json"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=2.0, help="for each scenario that has no end of its own")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--loop", choices=("asyncio", "uvloop"), default="uvloop")
-    parser.add_argument("--only", action="append", choices=(MIRROR, "aiohttp", *PEERS), help="may be repeated")
-    parser.add_argument("--json", type=Path, help="where to keep every figure of every round")
-    options = parser.parse_args()
+    options = _options()
+    chosen = [one for one in SCENARIOS if any(fnmatch(one.what, pattern) for pattern in options.scenarios)]
+    if not images.has_dockerd():
+        chosen = [one for one in chosen if one.measure is not images.by_dockerd]
+    if options.list:
+        print("\n".join(one.what for one in chosen))
+        return
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does: with nothing left running
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    rounds = _run(options, chosen) if options.rounds else []
+    machine = described() | {"loop": options.loop}
+    print("; ".join(f"{name} {value}" for name, value in machine.items()), end="\n\n")
+    if rounds:
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        keep(options.json, rounds, machine)
+    shown = [*rounds, *(each for path in options.add for each in kept(path))]
+    print(table(shown, MIRROR, [one.what for one in SCENARIOS]), judged(shown), sep="\n\n")
+
+
+def _run(options: argparse.Namespace, chosen: list[Scenario]) -> Rounds:
+    rounds: Rounds = []
     with tempfile.TemporaryDirectory(prefix="mirror-bench-") as scratch, contextlib.suppress(KeyboardInterrupt):
-        directory = Path(scratch)
-        content = make(directory / "content")
-        rounds = [one_round(directory, content, options, number) for number in range(options.rounds)]
-    machine = f"{os.cpu_count()} cores, {platform.system()} {platform.release()}, Python {platform.python_version()}"
-    print(f"{options.loop}, {options.rounds} rounds, {machine}\n\n{table(rounds)}")
-    if options.json is not None:
-        kept = [
-            {
-                what: {name: {"cost": f.cost, "unit": f.unit, "seen": f.seen} for name, f in row.items()}
-                for what, row in each.items()
-            }
-            for each in rounds
-        ]
-        options.json.write_text(json.dumps({"machine": machine, "loop": options.loop, "rounds": kept}, indent=1))
+        sizes = replace(FULL, blobs={**FULL.blobs, "large": options.large * MIB})
+        content = make(Path(scratch) / "content", sizes)
+        binaries = dict(options.binary)
+        names = set(options.peers.split(",")) | set(binaries)
+        everybody = [one for one in participants(content, options.loop, binaries) if one.name in names]
+        measure(Plan(content, chosen, everybody, Path(scratch), options.rounds, options.seconds), rounds)
+    return rounds
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.run", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=3, help="0 only shows what is added")
+    parser.add_argument("--seconds", type=float, default=2.0, help="for each scenario that has no end of its own")
+    parser.add_argument("--peers", default=",".join(NAMES), help="names with commas between them: %(default)s")
+    parser.add_argument(
+        "--scenarios", action="append", default=[], metavar="PATTERN", help="shell pattern; may be repeated"
+    )
+    parser.add_argument("--list", action="store_true", help="name the scenarios, and measure nothing")
+    parser.add_argument(
+        "--binary",
+        action="append",
+        default=[],
+        type=_binary,
+        metavar="NAME=PATH",
+        help="another peer: a program that takes distribution's configuration, or a checkout of the mirror",
+    )
+    parser.add_argument("--loop", choices=("asyncio", "uvloop"), default="uvloop", help="of the mirror")
+    parser.add_argument("--large", type=int, default=256, metavar="MIB", help="size of the large blob")
+    parser.add_argument("--json", type=Path, default=_KEPT, help="where every figure of every round is kept")
+    parser.add_argument("--add", action="append", default=[], type=Path, help="such a file, to be shown as well")
+    options = parser.parse_args()
+    options.scenarios = options.scenarios or ["*"]
+    if unknown := set(options.peers.split(",")) - set(NAMES):
+        parser.error(f"no such peers: {', '.join(sorted(unknown))}")
+    return options
+
+
+def _binary(written: str) -> tuple[str, Path]:
+    name, mark, path = written.partition("=")
+    if not mark or not name or not Path(path).exists():
+        raise argparse.ArgumentTypeError("NAME=PATH of something that is there")
+    return name, Path(path)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""Processes that are measured: started with an empty cache, watched through /proc, stopped by their own ids."""
+"""What is measured: the mirror, the upstream behind everybody, and aiohttp alone, each as a process of its own."""
 
 from __future__ import annotations
 
 import contextlib
+import enum
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -14,72 +14,118 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-_TICK = os.sysconf("SC_CLK_TCK")
-_PAGE = os.sysconf("SC_PAGE_SIZE")
-_START = 20.0  # seconds that a server is given to begin
+from bench import processes
+from bench.links import Link
+
+PROJECT = Path(__file__).parent.parent
+
+
+class Role(enum.Flag):
+    """What a server is, so that a scenario can say whom it makes sense for."""
+
+    MIRROR = enum.auto()
+    WORKERS = enum.auto()  # the mirror with two of them
+    PEER = enum.auto()  # somebody else's cache
+    STATIC = enum.auto()  # serves files, and fetches nothing
+    DIRECT = enum.auto()  # the upstream itself
+    BARE = enum.auto()  # aiohttp, which knows no registry
+
+
+CACHES = Role.MIRROR | Role.PEER
+SERVING = CACHES | Role.STATIC
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a server is started over: an empty directory, the upstream's port, and a certificate where TLS is wanted."""
+
+    root: Path
+    upstream: int
+    certificate: Path | None = None  # PEM; its key lies beside it as `key.pem`
+    scrub: bool = True  # whether the mirror reads in the background what it holds, to verify it
+
+    @property
+    def log(self) -> Path:
+        """Where it says what it has to say."""
+        return self.root / "log"
+
+    @property
+    def key(self) -> Path:
+        return self.certificate.with_name("key.pem") if self.certificate is not None else Path()
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """`name` as in the table. `caches`: whether it fetches from the upstream. `began`: seconds until it answered."""
+    """`name` as in the table. `began`: seconds until it answered. `root`: where its files are."""
 
     name: str
+    role: Role
     pid: int
     port: int
-    caches: bool
-    began: float
+    root: Path
+    tls: bool = False
+    began: float = 0.0
 
     def cpu(self) -> float:
-        """Seconds of CPU that it and its children have used so far."""
-        return sum(_cpu(pid) for pid in _tree(self.pid))
+        return processes.cpu(self.pid)
 
-    def rss(self) -> float:
-        """MiB of memory that it and its children have; what they share counts once."""
-        return sum(_proportional(pid) for pid in _tree(self.pid)) / 1024
+    def memory(self) -> float:
+        return processes.memory(self.pid)
 
 
 @contextlib.contextmanager
-def running(name: str, command: list[str], port: int, *, caches: bool = True) -> Iterator[Server]:
-    """A server that listens on a port that it was told; killed with its children in the end."""
+def answering(
+    name: str, role: Role, place: Place, port: int, started: contextlib.AbstractContextManager[int]
+) -> Iterator[Server]:
+    """A server from the time when it answers on."""
     began = time.monotonic()
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    tls = place.certificate is not None
+    with started as pid:
         try:
-            _wait(process, port)
-            yield Server(name, process.pid, port, caches, time.monotonic() - began)
-        finally:
-            process.terminate()
-            process.wait(30)
+            processes.wait_answering(pid, port, tls)
+        except processes.Failed as failure:
+            raise processes.Failed(f"{name}: {failure}: {_end_of(place.log)}") from None
+        yield Server(name, role, pid, port, place.root, tls, time.monotonic() - began)
+
+
+def _end_of(log: Path) -> str:
+    return log.read_text(errors="replace")[-500:] if log.exists() else "it says nothing"
 
 
 @contextlib.contextmanager
-def mirror(root: Path, upstream_port: int, loop: str) -> Iterator[Server]:
-    """A mirror with its access log switched on, into a file."""
-    port, log = free_port(), root.with_suffix(".log")
-    environment = os.environ | {
-        "MIRROR_SERVER__LISTEN": f"127.0.0.1:{port}",
-        "MIRROR_ADMIN__LISTEN": "127.0.0.1:0",
-        "MIRROR_STORAGE__ROOT": str(root),
-        "MIRROR_STORAGE__MIN_FREE": "0",
-        "MIRROR_UPSTREAMS__DOCKER_IO__ENDPOINTS": f"http://127.0.0.1:{upstream_port}",
-        "MIRROR_LOG__FORMAT": "json",
+def mirror(name: str, role: Role, place: Place, loop: str, source: Path = PROJECT) -> Iterator[Server]:
+    """The mirror as it lies below `source`, with its access log switched on, into a file."""
+    port = processes.free_port()
+    settings = {
+        "SERVER__LISTEN": f"127.0.0.1:{port}",
+        "ADMIN__LISTEN": "127.0.0.1:0",
+        "STORAGE__ROOT": str(place.root / "cache"),
+        "STORAGE__MIN_FREE": "0",
+        "UPSTREAMS__DOCKER_IO__ENDPOINTS": f"http://127.0.0.1:{place.upstream}",
+        "LOG__FORMAT": "json",
     }
+    if not place.scrub:
+        settings["STORAGE__SCRUB"] = "0"
+    if role is Role.WORKERS:
+        settings["SERVER__WORKERS"] = "2"
+    if place.certificate is not None:
+        settings |= {"SERVER__TLS__CERTIFICATE": str(place.certificate), "SERVER__TLS__KEY": str(place.key)}
+    environment = {variable: value for variable, value in os.environ.items() if not variable.startswith("MIRROR_")}
+    environment |= {f"MIRROR_{key}": value for key, value in settings.items()} | {"PYTHONPATH": str(source)}
     block = "import sys; sys.modules['uvloop'] = None; " if loop == "asyncio" else ""
-    command = [sys.executable, "-c", f"{block}from mirror.cli import main; main()", "serve"]
-    began = time.monotonic()
-    with log.open("wb") as output, subprocess.Popen(command, env=environment, stderr=output) as process:
-        try:
-            _wait(process, port)
-            yield Server("mirror", process.pid, port, True, time.monotonic() - began)
-        finally:
-            process.terminate()
-            process.wait(30)
+    # -P: not from where we are, but from `source`.
+    command = [sys.executable, "-P", "-c", f"{block}from mirror.cli import main; main()", "serve"]
+    running = processes.process(command, environment, place.log)
+    with answering(name, role, place, port, running) as server:
+        yield server
 
 
 @contextlib.contextmanager
-def bare(loop: str) -> Iterator[Server]:
+def bare(place: Place, loop: str) -> Iterator[Server]:
     """aiohttp with a handler that always says the same."""
-    port = free_port()
-    with running("aiohttp alone", [sys.executable, "-m", "bench.bare", loop, str(port)], port, caches=False) as server:
+    port = processes.free_port()
+    running = processes.process([sys.executable, "-m", "bench.bare", loop, str(port)])
+    with answering("aiohttp alone", Role.BARE, place, port, running) as server:
         yield server
 
 
@@ -87,6 +133,7 @@ def bare(loop: str) -> Iterator[Server]:
 class Upstream:
     """The registry behind all of them, and what it was asked since somebody looked."""
 
+    pid: int
     port: int
     _blobs: int = 0
     _bytes: int = 0
@@ -101,58 +148,21 @@ class Upstream:
 
 
 @contextlib.contextmanager
-def upstream(directory: Path) -> Iterator[Upstream]:
-    command = [sys.executable, "-m", "bench.upstream", str(directory)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        try:
-            yield Upstream(int(process.stdout.readline()))
-        finally:
-            process.terminate()
+def upstream(directory: Path, link: Link) -> Iterator[Upstream]:
+    """A registry that serves what lies below `directory`, over that link."""
+    command = [sys.executable, "-m", "bench.upstream", str(directory), link.name]
+    started = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=PROJECT, start_new_session=True)
+    try:
+        if started.stdout is None or not (said := started.stdout.readline()):
+            raise processes.Failed("the upstream did not start")
+        yield Upstream(started.pid, int(said))
+    finally:
+        processes.stop(started)
+        if started.stdout is not None:
+            started.stdout.close()
 
 
-def free_port() -> int:
-    """A port that nobody listens on just now."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
-def _wait(process: subprocess.Popen[bytes], port: int) -> None:
-    deadline = time.monotonic() + _START
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            raise RuntimeError(f"{process.args!r} ended with {process.returncode}")
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-            return
-        time.sleep(0.005)
-    raise TimeoutError(f"{process.args!r} does not answer")
-
-
-def _tree(root: int) -> list[int]:
-    parents: dict[int, list[int]] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError):
-                parent = int((entry / "stat").read_text().rpartition(") ")[2].split()[1])
-                parents.setdefault(parent, []).append(int(entry.name))
-    found, left = [], [root]
-    while left:
-        pid = left.pop()
-        found.append(pid)
-        left += parents.get(pid, [])
-    return found
-
-
-def _cpu(pid: int) -> float:
-    with contextlib.suppress(OSError):
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICK
-    return 0.0
-
-
-def _proportional(pid: int) -> float:
-    with contextlib.suppress(OSError):
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                return float(line.split()[1])
-    return 0.0
+@contextlib.contextmanager
+def direct(place: Place, behind: Upstream) -> Iterator[Server]:
+    """The upstream as if it were a cache: what a client has that asks nobody else."""
+    yield Server("direct", Role.DIRECT, behind.pid, behind.port, place.root)

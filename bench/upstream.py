@@ -1,121 +1,184 @@
-"""A registry to measure against: one repository with a manifest and a few blobs, sent as fast as the kernel can.
+"""A registry to measure against, behind a link of a given latency and width: a thread a connection, and `sendfile`.
 
-usage: python -m bench.upstream DIRECTORY    (prints its port; counts requests at /counts)
+usage: python -m bench.upstream DIRECTORY LINK    (prints its port; counts requests at /counts)
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import itertools
 import json
 import os
+import re
 import socket
 import sys
 import threading
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
-REPOSITORY = "library/bench"
-SIZES = {"1 KiB": 1024, "1 MiB": 1024**2, "64 MiB": 64 * 1024**2, "256 MiB": 256 * 1024**2}
+from bench.bucket import Bucket
+from bench.content import MANIFEST_TYPE
+from bench.links import LINKS, Link
+
+_PIECE = 128 * 1024  # bytes between two looks at the buckets
+_BURST = 0.02  # seconds of its rate that a link sends at once
+_RANGE = re.compile(rb"\r\nrange: bytes=(\d+)-(\d*)\r\n", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
-    """What the upstream holds: blobs by the names of their sizes, and a manifest that names them."""
+class Part:
+    """Which bytes are asked for of a file of `size`, and how the answer begins."""
 
-    manifest: bytes
-    digests: dict[str, str]
+    start: int
+    end: int
+    size: int
+    whole: bool
+
+    @classmethod
+    def asked(cls, head: bytes, size: int) -> Part | None:
+        """What a request's head means; None for a range that does not exist."""
+        found = _RANGE.search(head)
+        if found is None:
+            return cls(0, size, size, whole=True)
+        start, last = int(found[1]), int(found[2] or size - 1)
+        return cls(start, min(last + 1, size), size, whole=False) if start <= last and start < size else None
 
     @property
-    def manifest_digest(self) -> str:
-        return "sha256:" + hashlib.sha256(self.manifest).hexdigest()
-
-
-def make(directory: Path) -> Content:
-    """Random blobs below `directory`, which is made if need be, and what is known of them."""
-    directory.mkdir(parents=True, exist_ok=True)
-    digests = {}
-    for name, size in SIZES.items():
-        hasher = hashlib.sha256()
-        path = directory / "new"
-        with path.open("wb") as file:
-            for start in range(0, size, 1024**2):
-                piece = os.urandom(min(1024**2, size - start))
-                hasher.update(piece)
-                file.write(piece)
-        digests[name] = f"sha256:{hasher.hexdigest()}"
-        path.rename(directory / hasher.hexdigest())
-    layers = [
-        {"mediaType": "application/octet-stream", "digest": digest, "size": SIZES[name]}
-        for name, digest in digests.items()
-    ]
-    document = {"schemaVersion": 2, "mediaType": MANIFEST_TYPE, "config": layers[0], "layers": layers[1:]}
-    manifest = json.dumps(document).encode()
-    (directory / "manifest").write_bytes(manifest)
-    return Content(manifest, digests)
+    def head(self) -> bytes:
+        kind = "Content-Type: application/octet-stream\r\nAccept-Ranges: bytes\r\n"
+        length = f"Content-Length: {self.end - self.start}\r\n\r\n"
+        if self.whole:
+            return f"HTTP/1.1 200 OK\r\n{kind}{length}".encode()
+        place = f"Content-Range: bytes {self.start}-{self.end - 1}/{self.size}\r\n"
+        return f"HTTP/1.1 206 Partial Content\r\n{kind}{place}{length}".encode()
 
 
 class Upstream:
-    """A thread for each connection; the mirror opens few."""
+    """Counts GETs of blobs and the bytes of them. `run` serves until `close`."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, link: Link) -> None:
         self._directory = directory
-        self._manifest = (directory / "manifest").read_bytes()
-        self._digest = "sha256:" + hashlib.sha256(self._manifest).hexdigest()
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self._link = link
+        self._all = Bucket(link.total_rate, _BURST) if link.total_rate else None
+        self._claim = threading.Lock()
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
         self.port: int = self._listener.getsockname()[1]
-        self._counts = {"blobs": 0, "bytes": 0, "manifests": 0}
+        self.counts = {"blobs": 0, "bytes": 0, "manifests": 0}
 
     def run(self) -> None:
-        while True:
-            connection, _ = self._listener.accept()
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+        for number in itertools.count():
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return  # closed
+            threading.Thread(target=self._serve, args=(connection,), name=str(number), daemon=True).start()
+
+    def close(self) -> None:
+        """Take no more connections; those that there are end with their clients."""
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
 
     def _serve(self, connection: socket.socket) -> None:
-        buffer = b""
-        with connection:
-            while True:
-                while b"\r\n\r\n" not in buffer:
-                    received = connection.recv(65536)
-                    if not received:
-                        return
-                    buffer += received
-                head, _, buffer = buffer.partition(b"\r\n\r\n")
-                method, target, _ = head.split(b"\r\n", 1)[0].decode().split(" ")
-                try:
-                    self._answer(connection, method, target)
-                except OSError:
-                    return
+        own = Bucket(self._link.connection_rate, _BURST) if self._link.connection_rate else None
+        with connection, contextlib.suppress(ConnectionError):  # clients may leave when they like
+            for head in _heads(connection):
+                self._answer(connection, head, own)
 
-    def _answer(self, connection: socket.socket, method: str, target: str) -> None:
+    def _answer(self, connection: socket.socket, head: bytes, own: Bucket | None) -> None:
+        method, target, _ = head.split(b"\r\n", 1)[0].decode().split(" ")
         if target == "/counts":
-            _reply(connection, "application/json", json.dumps(self._counts).encode(), {})
-        elif "/manifests/" in target:
-            self._counts["manifests"] += 1
-            headers = {"Docker-Content-Digest": self._digest}
-            body = self._manifest
-            _reply(connection, MANIFEST_TYPE, body, headers, head_only=method == "HEAD")
-        elif target == "/v2/":
-            _reply(connection, "application/json", b"{}", {"Docker-Distribution-Api-Version": "registry/2.0"})
+            _reply(connection, json.dumps(self.counts).encode())
+            return
+        time.sleep(self._link.latency)
+        kind, name = target.split("/")[-2:]
+        if target == "/v2/":
+            _reply(connection, b"{}", {"Docker-Distribution-Api-Version": "registry/2.0"})
+        elif kind == "manifests":
+            self._manifest(connection, method, name)
         else:
-            with (self._directory / target.rpartition(":")[2]).open("rb") as file:
-                size = os.fstat(file.fileno()).st_size
-                head = f"HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: {size}\r\n\r\n"
-                connection.sendall(head.encode())
-                if method == "GET":
-                    self._counts["blobs"] += 1
-                    connection.sendfile(file)
-                    self._counts["bytes"] += size
+            self._blob(connection, (method, name), head, own)
+
+    def _manifest(self, connection: socket.socket, method: str, reference: str) -> None:
+        path = self._directory / "manifests" / reference
+        if not path.exists():
+            _reply(connection, b"{}", status="404 Not Found")
+            return
+        body = path.read_bytes()
+        with self._claim:
+            self.counts["manifests"] += 1
+        digest = "sha256:" + hashlib.sha256(body).hexdigest()
+        headers = {"Content-Type": MANIFEST_TYPE, "Docker-Content-Digest": digest}
+        _reply(connection, body, headers, head_only=method == "HEAD")
+
+    def _blob(self, connection: socket.socket, asked: tuple[str, str], head: bytes, own: Bucket | None) -> None:
+        method, digest = asked
+        path = self._directory / "blobs" / digest.partition(":")[2]
+        if not path.exists():
+            _reply(connection, b"{}", status="404 Not Found")
+            return
+        with path.open("rb") as file:
+            part = Part.asked(head, os.fstat(file.fileno()).st_size)
+            if part is None:
+                _reply(connection, b"", status="416 Range Not Satisfiable")
+                return
+            connection.sendall(part.head)
+            if method == "GET":
+                self._send(connection, file.fileno(), part, own)
+
+    def _send(self, connection: socket.socket, descriptor: int, part: Part, own: Bucket | None) -> None:
+        with self._claim:
+            self.counts["blobs"] += 1
+        at = part.start
+        while at < part.end:
+            piece = min(_PIECE if own is not None else part.end - at, part.end - at)
+            self._wait(piece, own)
+            sent = os.sendfile(connection.fileno(), descriptor, at, piece)
+            if not sent:
+                raise ConnectionError("the file has become shorter")
+            with self._claim:
+                self.counts["bytes"] += sent
+            at += sent
+
+    def _wait(self, size: int, own: Bucket | None) -> None:
+        now = time.monotonic()
+        pause = own.take(size, now) if own is not None else 0.0
+        if self._all is not None:
+            with self._claim:
+                pause = max(pause, self._all.take(size, now))
+        if pause:
+            time.sleep(pause)
+
+
+def _heads(connection: socket.socket) -> Iterator[bytes]:
+    """The heads of requests as they come, until the client leaves, or turns out to speak TLS."""
+    buffer = b""
+    while True:
+        while b"\r\n\r\n" not in buffer:
+            received = connection.recv(65536)
+            if not received or not (buffer + received)[:1].isupper():
+                return
+            buffer += received
+        head, _, buffer = buffer.partition(b"\r\n\r\n")
+        yield head + b"\r\n"
 
 
 def _reply(
-    connection: socket.socket, kind: str, body: bytes, headers: dict[str, str], *, head_only: bool = False
+    connection: socket.socket,
+    body: bytes,
+    headers: dict[str, str] | None = None,
+    *,
+    status: str = "200 OK",
+    head_only: bool = False,
 ) -> None:
-    lines = [f"Content-Type: {kind}", f"Content-Length: {len(body)}", *(f"{k}: {v}" for k, v in headers.items())]
-    connection.sendall("\r\n".join(["HTTP/1.1 200 OK", *lines, "", ""]).encode() + (b"" if head_only else body))
+    lines = {"Content-Type": "application/json", "Content-Length": str(len(body)), **(headers or {})}
+    head = "\r\n".join([f"HTTP/1.1 {status}", *(f"{name}: {value}" for name, value in lines.items()), "", ""])
+    connection.sendall(head.encode() + (b"" if head_only else body))
 
 
 if __name__ == "__main__":
-    upstream = Upstream(Path(sys.argv[1]))
+    upstream = Upstream(Path(sys.argv[1]), LINKS[sys.argv[2]])
     print(upstream.port, flush=True)
     upstream.run()
