@@ -76,6 +76,8 @@ class Blobs:
         self._stamps: LRUCache[Digest, Stamp] = LRUCache(_STAMPS_KEPT)
         self._checks: Flights[Digest, bool] = Flights("verify")
         self._closing = False
+        # Hears of each file that the index has forgotten; None unless other processes share the cache.
+        self.on_gone: Callable[[Digest, int], None] | None = None
 
     async def open(self, digest: Digest) -> OpenBlob | None:
         """The blob, open, or None when there is none that is whole (S7). A changed file is verified first.
@@ -100,6 +102,23 @@ class Blobs:
         self._stamps[digest] = stamp
         self._write_index.submit(lambda index: index.put_blob(str(digest), stamp, now))
 
+    def heard_of(self, digest: Digest, stamp: Stamp) -> None:
+        """Another process has published this file."""
+        self._stamps[digest] = stamp
+
+    def heard_gone(self, digest: Digest) -> None:
+        """Another process has removed this file, and the index has forgotten it."""
+        self._stamps.pop(digest, None)
+
+    def heard_lost(self) -> None:
+        """Other processes may have published or removed any file."""
+        for digest in [digest for digest, stamp in self._stamps.items() if stamp != _DOUBTED]:
+            del self._stamps[digest]
+
+    def knows(self, digest: Digest) -> bool:
+        """Whether it was verified once and, as far as was noted, is still here. Looks at no file."""
+        return self._stamp(digest) not in (None, _DOUBTED)
+
     def doubt(self, digest: Digest) -> None:
         """Let a blob be verified before it is served again: whoever has it open could not read it."""
         self._stamps[digest] = _DOUBTED
@@ -111,6 +130,8 @@ class Blobs:
         """
         known = self._stamp(digest)
         self._forget(digest)
+        if self.on_gone is not None:
+            await self._write_index.flush()  # else others would take it for a file that has vanished
         try:
             return await asyncio.get_running_loop().run_in_executor(
                 self._threads, self._files.remove, *self._layout.blob(digest)
@@ -194,7 +215,7 @@ class Blobs:
 
     def _miss(self, digest: Digest) -> None:
         """Note a file that is not there though nobody has removed it here."""
-        if self._stamp(digest) in (None, _DOUBTED):
+        if self._stamp(digest) in (None, _DOUBTED) or self._is_gone_for_all(digest):
             return
         self._forget(digest)
         _log.error("a cached blob has vanished; it will be fetched again: %s", digest)
@@ -202,5 +223,19 @@ class Blobs:
             self._on_corrupt(digest)
 
     def _forget(self, digest: Digest) -> None:
+        known = self._stamps.get(digest, _DOUBTED)
         self._stamps[digest] = _DOUBTED  # until the index has forgotten it, too
-        self._write_index.submit(lambda index: index.forget_blob(str(digest)))
+        self._write_index.submit(
+            lambda index: index.forget_blob(str(digest)), lambda: self._forgotten(digest, max(known.size, 0))
+        )
+
+    def _forgotten(self, digest: Digest, size: int) -> None:
+        if self.on_gone is not None:
+            self.on_gone(digest, size)
+
+    def _is_gone_for_all(self, digest: Digest) -> bool:
+        """Whether it is another process that has removed the file: then the index knows it no more."""
+        if self.on_gone is None:
+            return False
+        self._stamps.pop(digest, None)
+        return self._stamp(digest) is None

@@ -108,6 +108,14 @@ class Key:
     reference: str
     variant: str = ""
 
+    @classmethod
+    def parse(cls, name: str) -> Self:
+        """The key that this is the text of. Raises Malformed."""
+        parts = name.split(_SEPARATOR)
+        if len(parts) != 5:
+            raise Malformed("that is no fact's name")
+        return cls(*parts)
+
     def __str__(self) -> str:
         return _SEPARATOR.join((self.kind, self.upstream, self.repository, self.reference, self.variant))
 
@@ -147,6 +155,10 @@ class Catalog:
         (directory / self.FILE).touch(0o600)
         self._cache = _Cache(directory)
         self._pending: dict[str, Note] = {}
+
+    def trade(self, other: Catalog) -> None:
+        """Go on with another's database, which gets ours; what is yet to be written stays. On the writer's thread."""
+        self._cache, other._cache = other._cache, self._cache
 
     def close(self) -> None:
         """Close the calling thread's connection: each thread has its own."""
@@ -201,9 +213,10 @@ class Catalog:
     def facts(self) -> Iterator[tuple[Key, dict[str, Any]]]:
         """Everything that is readable. Slow: for making the index again."""
         for name in self._cache.iterkeys():
-            parts = name.split(_SEPARATOR)
-            if len(parts) == 5 and (fact := self._stored(name)) is not None:
-                yield Key(*parts), fact
+            with contextlib.suppress(Malformed):
+                key = Key.parse(name)
+                if (fact := self._stored(name)) is not None:
+                    yield key, fact
 
     def _stored(self, name: str) -> dict[str, Any] | None:
         try:

@@ -15,7 +15,7 @@ from mirror.errors import StoreFailed
 from mirror.store.catalog import Catalog
 from mirror.store.index import DatabaseError, Index
 from mirror.store.layout import Layout
-from mirror.store.recovery import open_database
+from mirror.store.recovery import open_database, open_sound
 from mirror.store.writer import Writer
 
 T = TypeVar("T")
@@ -27,11 +27,12 @@ class Databases:
     """The databases of one cache directory. Whoever opens them closes them, on the same thread."""
 
     def __init__(self, layout: Layout) -> None:
-        """Open them, whatever became of them. Raises StoreFailed."""
+        """Open them: whatever became of them, unless another process has seen to that. Raises StoreFailed."""
+        opening = open_database if layout.tenancy.begins else open_sound
         with contextlib.ExitStack() as opened:
-            self.catalog = open_database(Catalog, layout.catalog)
+            self.catalog = opening(Catalog, layout.catalog)
             opened.callback(self.catalog.close)
-            self.index = open_database(Index, layout.index)
+            self.index = opening(Index, layout.index)
             opened.callback(self.index.close)
             try:
                 self._writers_index = Index(layout.index)
@@ -54,6 +55,32 @@ class Databases:
         """
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._thread, call, self._writers_index, self.catalog)
+
+    async def renew(self, layout: Layout) -> None:
+        """Go on with the databases that lie in the directory now, for all who have these. Raises StoreFailed.
+
+        When cancelled, it may be done in part: then it has to be closed.
+        """
+        opening = open_database if layout.tenancy.begins else open_sound
+
+        def opened() -> tuple[Catalog, Index]:
+            with contextlib.ExitStack() as made:
+                catalog, reader = opening(Catalog, layout.catalog), opening(Index, layout.index)
+                made.callback(reader.close)
+                made.callback(catalog.close)
+                writer = Index(layout.index)
+                made.pop_all()
+            self._writers_index.trade(writer)
+            self.catalog.trade(catalog)
+            writer.close()
+            catalog.close()
+            return catalog, reader
+
+        loop = asyncio.get_running_loop()
+        catalog, reader = await loop.run_in_executor(self._thread, opened)
+        self.index.trade(reader)
+        reader.close()
+        catalog.close()
 
     async def flush(self) -> None:
         """Wait until every fact noted so far is written, or lost."""

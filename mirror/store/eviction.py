@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 _LOW_WATER = 0.9  # of `max_size`, and of `min_free` upside down: so that eviction comes in strokes, not with each blob
 
+_SPARE_FILES = 128  # inodes that stay free, or a quarter where there are few
+
 
 @dataclass(frozen=True, slots=True)
 class Room:
@@ -32,6 +34,19 @@ def excess(space: Space, room: Room) -> int:
     over = space.stored - int(limit * _LOW_WATER) if space.stored > limit else 0
     short = int(reserve / _LOW_WATER) - space.free if space.free < reserve else 0
     return max(over, min(short, space.stored), 0)
+
+
+def left(space: Space, room: Room) -> int:
+    """Bytes that can still be stored before there is an excess."""
+    return max(min(room.max_size(space.total) - space.stored, space.free - room.min_free(space.total)), 0)
+
+
+def missing_files(total: int, free: int) -> int:
+    """How many files have to go so that new ones can be made: a file system may run out of them before bytes.
+
+    `total`: that it can hold, 0 where there is no end; `free`: that may still be made.
+    """
+    return max(min(_SPARE_FILES, total // 4) - free, 0) if total else 0
 
 
 def too_large_for(room: Room, total: int) -> int:

@@ -20,6 +20,8 @@ from mirror.store.writer import Writer
 _MEMBERS_KEPT = 65_536  # proofs kept in memory: about 20 MiB at the most
 _TAGS_KEPT = 16_384
 
+Heard = Callable[[Key | None], None]
+
 
 class Facts:
     """Notes and answers, on the loop's thread: each method takes microseconds, and none fails for the disk's sake."""
@@ -39,6 +41,32 @@ class Facts:
         self._now = now
         self._members: LRUCache[tuple[str, str, str], Member] = LRUCache(_MEMBERS_KEPT)
         self._tags: LRUCache[Key, TagRecord] = LRUCache(_TAGS_KEPT)
+        self._watching: list[Heard] = []
+        self.on_noted: Callable[[Note], None] | None = None  # hears of each fact that is on disk, or lost
+
+    # what other processes note
+
+    def watch(self, heard: Heard) -> None:
+        """Have `heard` called, as long as this lasts, when another process has changed a fact: for who remembers any.
+
+        None: any may have changed.
+        """
+        self._watching.append(heard)
+
+    def heard(self, key: Key | None, digest: str | None) -> None:
+        """Another process has noted this fact, of a tag with the digest that it points to now; None: perhaps any."""
+        if key is None:
+            self._tags.clear()
+        else:
+            known = self._tags.pop(key, None)
+            if known is not None and known.digest == digest:
+                return  # asked for again, and as it was
+        for heard in self._watching:
+            heard(key)
+
+    def look_again(self, key: Key) -> None:
+        """Read this tag from disk when it is next asked for: another process may just have noted it."""
+        self._tags.pop(key, None)
 
     # membership
 
@@ -158,4 +186,9 @@ class Facts:
 
     def _note(self, note: Note) -> None:
         self._catalog.note(note)
-        self._write_catalog.submit(lambda catalog: catalog.write(note), lambda: self._catalog.written(note))
+        self._write_catalog.submit(lambda catalog: catalog.write(note), lambda: self._written(note))
+
+    def _written(self, note: Note) -> None:
+        self._catalog.written(note)
+        if self.on_noted is not None:
+            self.on_noted(note)

@@ -12,6 +12,7 @@ import errno
 import fcntl
 import os
 import stat
+import struct
 from collections.abc import Iterator
 
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # not blocking: somebody may have planted a FIFO
@@ -48,6 +49,28 @@ class Filesystem:
         except BlockingIOError:
             return False
         return True
+
+    def lock_shared(self, descriptor: int) -> bool:
+        """Whether this process holds the file, with others that do so, until the descriptor is closed. Never waits.
+
+        A lock that was held alone is given up for it, or for nothing when somebody else has been quicker.
+        """
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def lock_byte(self, descriptor: int, position: int) -> bool:
+        """Whether this open file holds the byte alone, which need not be there. Never waits."""
+        try:
+            fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, _range(fcntl.F_WRLCK, position))
+        except BlockingIOError:
+            return False
+        return True
+
+    def unlock_byte(self, descriptor: int, position: int) -> None:
+        fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, _range(fcntl.F_UNLCK, position))
 
     def read(self, descriptor: int, size: int, offset: int) -> bytes:
         return os.pread(descriptor, size, offset)
@@ -187,3 +210,8 @@ class Filesystem:
             os.close(descriptor)
             raise
         return descriptor, status
+
+
+def _range(kind: int, position: int) -> bytes:
+    """A `struct flock` for one byte; the process must be 0 for locks that belong to an open file (fcntl(2))."""
+    return struct.pack("hhqqi4x", kind, os.SEEK_SET, position, 1, 0)

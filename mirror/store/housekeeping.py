@@ -1,6 +1,6 @@
-"""What goes on behind the requests' backs: last uses are noted, the bounds are kept, leftovers are cleared away.
+"""How much is stored and how much may be: last uses are noted, and what was used longest ago goes in time.
 
-Nothing that fails here ends it: the next round tries again.
+What fails here is tried again in the next round.
 """
 
 from __future__ import annotations
@@ -8,33 +8,32 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 
 from mirror.errors import Malformed, StoreFailed
 from mirror.oci.digest import Digest
 from mirror.store.blobs import Blobs
-from mirror.store.catalog import Catalog
 from mirror.store.databases import LOSSES, Databases
-from mirror.store.eviction import Room, Space, excess, too_large_for, victims
+from mirror.store.elsewhere import look
+from mirror.store.eviction import Room, Space, excess, left, missing_files, too_large_for, victims
 from mirror.store.ingest import Ingest
 from mirror.store.layout import Layout
-from mirror.store.leftovers import clear_ingests
+from mirror.store.leases import Leases
 from mirror.store.parts import Part, give_up, parts
-from mirror.store.recovery import reconcile
 from mirror.store.reservations import Reservations
 
-_ROUND = 5.0  # seconds between two looks at the bounds
-_CLEARING = 120  # rounds between two clearings
-_SPARE_FILES = 128  # inodes that stay free, or a quarter where there are few
+_PATIENCE = 60.0  # seconds for an eviction that another process is at
 
 _log = logging.getLogger(__name__)
 
 
 class Housekeeping:
-    """`size`: bytes of all blobs, as far as known. `evicted`: bytes that had to go. `busy`: never evicted."""
+    """`size`: bytes of all blobs, as far as known. `evicted`: bytes that had to go. `busy`: never evicted.
 
-    def __init__(self, layout: Layout, databases: Databases, blobs: Blobs, room: Room) -> None:
+    Of several processes one keeps house, and each makes the room that it needs: one of them at a time.
+    """
+
+    def __init__(self, layout: Layout, databases: Databases, blobs: Blobs, room: Room, leases: Leases) -> None:
         self._layout = layout
         self._databases = databases
         self._blobs = blobs
@@ -43,8 +42,8 @@ class Housekeeping:
         self._stored = 0  # bytes, ever
         self._measured = 0  # of them, when `size` was last added up
         self._leftovers = 0  # bytes of parts that nobody holds, when they were last looked at
-        self._cleared = 0  # of the files ever quarantined, how many there were when they were last cleared
         self._evicting = asyncio.Lock()
+        self._leases = leases
         self._reservations = Reservations()
         self.busy: set[Digest] = set()
         self.size = 0
@@ -55,6 +54,14 @@ class Housekeeping:
         """Bytes that the cache may hold on this file system; 0 when that cannot be told just now."""
         try:
             return self._room.max_size(self._layout.space()[0])
+        except OSError:
+            return 0
+
+    @property
+    def room(self) -> int:
+        """Bytes that can still be stored with nothing evicted for them; 0 when that cannot be told just now."""
+        try:
+            return left(self._space(), self._room)
         except OSError:
             return 0
 
@@ -79,18 +86,6 @@ class Housekeeping:
         self._measured = before = self._stored
         measured = await self._databases.on_thread(lambda index, _: index.size())
         self.size = measured + self._stored - before
-
-    async def keep(self, pause: Callable[[float], Awaitable[None]]) -> None:
-        """Bring the index in line with the files, then keep house until cancelled. `pause` waits so many seconds."""
-        await self.reconcile()
-        for number in itertools.count():
-            if number % _CLEARING == 0:
-                await self.clear()
-            elif self._blobs.quarantine.taken != self._cleared:
-                await self.clear_quarantine()
-            await self.evict()
-            await pause(_ROUND)
-            self.note_uses()
 
     async def reserve(self, ingest: Ingest) -> None:
         """Make room for the rest of an ingest before it comes. Raises StoreFailed when `min_free` cannot be kept then.
@@ -118,7 +113,7 @@ class Housekeeping:
         """
         before = self.evicted
         try:
-            async with self._evicting:
+            async with self._evicting, self._leases.hold("evict", _PATIENCE):
                 await self._keep_bounds()
         except StoreFailed as error:
             _log.warning("eviction left off: %s", error)
@@ -128,72 +123,51 @@ class Housekeeping:
             _log.info("evicted %d bytes to make room", self.evicted - before)
         return self.evicted - before
 
-    async def reconcile(self) -> None:
-        """Bring the index in line with the files. May be cancelled, and then leaves off in the middle."""
-        try:
-            steps = await self._databases.on_thread(lambda index, _: reconcile(self._layout, index))
-            while await self._databases.on_thread(lambda *_: next(steps, None)) is not None:
-                pass
-            await self.measure()
-        except LOSSES as error:
-            _log.warning("the index could not be brought in line with the files: %s", error)
-
-    async def clear(self) -> None:
-        """Remove what has run out, and what nobody will come back for. May be cancelled."""
-        self._databases.write_catalog.submit(Catalog.expire)
-        try:
-            await self._databases.on_thread(lambda *_: clear_ingests(self._layout, time.time()))
-            await self.measure()
-        except LOSSES as error:
-            _log.warning("leftovers could not be cleared away: %s", error)
-        await self.clear_quarantine()
-
-    async def clear_quarantine(self) -> None:
-        """Keep the quarantine within its bounds. May be cancelled."""
-        quarantine = self._blobs.quarantine
-        self._cleared = quarantine.taken
-        try:
-            await self._databases.on_thread(lambda *_: quarantine.clear(time.time()))
-        except LOSSES as error:
-            _log.warning("the quarantine could not be cleared: %s", error)
-
     async def _has_room(self, ingest: Ingest) -> bool:
         total, _ = self._layout.space()
         if ingest.total == ingest.offset:
             return True
+        await self._look_elsewhere()
         if (ingest.total or 0) <= too_large_for(self._room, total) and self._excess():
             await self.evict()
         return self._layout.space()[1] - self._reservations.outstanding >= self._room.min_free(total)
 
+    async def _look_elsewhere(self) -> None:
+        if self._layout.tenancy.is_shared:
+            own = frozenset(self.busy)
+            self._reservations.elsewhere = await self._databases.on_thread(lambda *_: look(self._layout, own))
+
     async def _keep_bounds(self) -> None:
         leftovers = await self._find_leftovers()
-        if self._stored != self._measured or self._excess():
+        if self._stored != self._measured or self._layout.tenancy.is_shared or self._excess():
             self.note_uses()
             await self.measure()
         if self._excess():
             await self._make_room(leftovers)
-        if files := self._missing_files():
+        if files := missing_files(*self._layout.filesystem.inodes(self._layout.directory)):
             await self._evict(self._oldest(files))
 
     def _excess(self) -> int:
+        return min(excess(self._space(), self._room), self.size + self._leftovers)
+
+    def _space(self) -> Space:
+        """How things stand once everything has come that is under way."""
         total, free = self._layout.space()
         coming = self._reservations.whole(too_large_for(self._room, total))
-        stored = self.size + self._leftovers
-        return min(excess(Space(stored + coming, total, free - self._reservations.outstanding), self._room), stored)
-
-    def _missing_files(self) -> int:
-        """How many files have to go so that new ones can be made: a file system may run out of them before bytes."""
-        total, free = self._layout.filesystem.inodes(self._layout.directory)
-        return max(min(_SPARE_FILES, total // 4) - free, 0) if total else 0
+        return Space(self.size + self._leftovers + coming, total, free - self._reservations.outstanding)
 
     def _oldest(self, count: int) -> list[tuple[str, int]]:
-        busy = {str(digest) for digest in self.busy}
+        busy = {str(digest) for digest in self._busy()}
         return list(itertools.islice((row for row in self._databases.index.least_used() if row[0] not in busy), count))
 
+    def _busy(self) -> frozenset[Digest]:
+        return self._reservations.elsewhere.digests.union(self.busy)
+
     async def _find_leftovers(self) -> list[Part]:
-        busy = frozenset(self.busy)  # as it is before they are looked for, and after: nobody is to be overlooked
+        await self._look_elsewhere()
+        busy = self._busy()  # as it is before they are looked for, and after: nobody is to be overlooked
         found = await self._databases.on_thread(lambda *_: parts(self._layout))
-        leftovers = [part for part in found if part.digest not in busy | self.busy]
+        leftovers = [part for part in found if part.digest not in busy | self._busy()]
         self._leftovers = sum(part.size for part in leftovers)
         return leftovers
 
@@ -208,10 +182,13 @@ class Housekeeping:
         self.evicted += freed
         most = too_large_for(self._room, self._layout.space()[0])
         await self._evict(self._victims(await self._databases.on_thread(lambda index, _: index.larger_than(most))))
-        await self._evict(self._victims(self._databases.index.least_used()))
+        needed, spared = self._excess(), {str(digest) for digest in self._busy()}.__contains__
+        await self._evict(  # perhaps of thousands, which are not to be gone through on the loop
+            await self._databases.on_thread(lambda index, _: victims(index.least_used(), needed, spared))
+        )
 
     def _victims(self, candidates: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
-        busy = {str(digest) for digest in self.busy}
+        busy = {str(digest) for digest in self._busy()}
         return victims(candidates, self._excess(), busy.__contains__)
 
     async def _evict(self, chosen: list[tuple[str, int]]) -> None:
@@ -223,9 +200,3 @@ class Housekeeping:
             except Malformed:
                 continue  # a row that no file can belong to
             self.size -= size
-
-
-def tell_of_a_fault(keeping: asyncio.Task[None]) -> None:
-    """Say that housekeeping has ended by a fault of ours, which nobody waits for."""
-    if not keeping.cancelled() and (fault := keeping.exception()) is not None:
-        _log.error("housekeeping has ended: the cache will outgrow its bounds", exc_info=fault)

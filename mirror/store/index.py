@@ -102,6 +102,10 @@ class Index:
             self._connection.close()
             raise
 
+    def trade(self, other: Index) -> None:
+        """Go on with another's connection, which gets ours. On the thread that uses this one."""
+        self._connection, other._connection = other._connection, self._connection
+
     def __enter__(self) -> Self:
         self._connection.execute("BEGIN IMMEDIATE")
         return self

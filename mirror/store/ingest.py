@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from mirror.errors import DigestMismatch, SizeMismatch, StoreBusy, StoreFailed
 from mirror.oci.digest import Digest
 from mirror.store.layout import Layout
+from mirror.store.runs import Runs, is_run
 from mirror.store.spool import Spool
 
 _REHASH = 1024 * 1024  # bytes a read when an interrupted ingest is taken up again
@@ -44,6 +45,7 @@ class Ingest:
         self.offset = 0
         self.is_behind = False
         self.total: int | None = None
+        self._noted: int | None = None  # the total, as it stands beside the bytes
         self._layout = layout
         self._files = layout.filesystem
         self._durable = durable
@@ -86,26 +88,24 @@ class Ingest:
         except OSError as error:
             raise StoreFailed(f"a blob that is being stored cannot be read: {error.strerror}") from error
 
+    def runs(self) -> Runs:
+        """Where bytes that come before their turn are kept, for the caller to close. Does not block."""
+        return Runs(self._files, os.dup(self._directory))
+
     def expect(self, total: int) -> None:
-        """Note the size of the whole, for whoever takes this up. Raises SizeMismatch if there is more already."""
+        """Learn the size of the whole: it is noted before the next bytes, for whoever takes this up. Does not block.
+
+        Raises SizeMismatch if there is more already.
+        """
         if self.offset > total:
             raise SizeMismatch("more bytes are stored than the blob is said to have")
-        if self.total == total:
-            return
-        try:
-            descriptor, _ = self._files.open_to_write("total", self._directory)
-            try:
-                self._files.truncate(descriptor, 0)
-                self._files.write(descriptor, str(total).encode(), 0)
-            finally:
-                os.close(descriptor)
-        except OSError as error:
-            raise StoreFailed(f"a blob cannot be stored: {error.strerror}") from error
         self.total = total
 
     def append(self, piece: bytes) -> None:
         """Hash and write the next bytes. After StoreFailed only what `offset` counts is there."""
         try:
+            if self.total is not None and self.total != self._noted:
+                self._note(self.total)
             self._files.write(self._data, piece, self.offset)
         except OSError as error:
             with contextlib.suppress(OSError):
@@ -201,7 +201,9 @@ class Ingest:
     def _catch_up(self) -> None:
         self.is_behind = False
         if self.offset:
-            self.total = self._noted_total()
+            self.total = self._noted = self._noted_total()
+        if self.digest.matches(self._hasher):
+            self.total = self.offset  # by its digest it is the whole, whatever was noted, and however soon that ended
         if self.total is not None and self.offset > self.total:
             self._start_over()  # a torn note or foreign bytes: nothing of it can be believed
 
@@ -222,18 +224,22 @@ class Ingest:
     def _start_over(self) -> None:
         if self.offset or self.is_behind:
             self._files.truncate(self._data, 0)
+            for name in filter(is_run, self._files.names(self._directory)):
+                self._files.remove(name, self._directory)
         self._hasher = self.digest.hasher()
-        self.offset, self.total, self.is_behind = 0, None, False
+        self.offset, self.total, self._noted, self.is_behind = 0, None, None, False
 
-    def _noted_total(self) -> int | None:
+    def _note(self, total: int) -> None:
+        descriptor, _ = self._files.open_to_write("total", self._directory)
         try:
-            descriptor, _ = self._files.open_to_read("total", self._directory)
-        except FileNotFoundError:
-            return None
-        try:
-            text = self._files.read(descriptor, 20, 0)
+            self._files.truncate(descriptor, 0)
+            self._files.write(descriptor, str(total).encode(), 0)
         finally:
             os.close(descriptor)
+        self._noted = total
+
+    def _noted_total(self) -> int | None:
+        text = self._files.read_note("total", self._directory, 20) or b""
         return int(text) if text.isdigit() else None
 
     def _close(self) -> None:

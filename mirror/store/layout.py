@@ -1,12 +1,15 @@
 """Where everything lies below the cache directory, and who may use it. Knows names and modes, not what is in the files.
 
 version                           the layout's number
-lock                              held by the one process that uses the directory
+lock                              held by the one process that uses the directory, or shared by those that do
 running                           there while a process runs, with its durability; left behind by a crash
+running.<n>                       there while the nth of several runs
+leases                            several lock parts of it, so that a thing is done by one at a time
 frozen                            there while the operator has stopped all contact with upstreams
 scrub                             how far the background verification has come
 blobs/<algorithm>/<encoded>       whole, verified content (the OCI image layout's naming)
-ingest/<algorithm>-<encoded>/     a blob not yet whole: `data`, and `total` when its size is known
+ingest/<algorithm>-<encoded>/     a blob not yet whole: `data`; `total` when its size is known; `ahead-<position>`
+                                  what came before its turn
 catalog/  index/                  what we remember of it; both can be lost, a broken one is kept as `<name>.broken/`
 quarantine/                       files that were not what their names say
 """
@@ -19,6 +22,7 @@ from pathlib import Path
 from mirror.errors import StoreBusy, StoreFailed
 from mirror.oci.digest import Digest
 from mirror.store.filesystem import Filesystem
+from mirror.store.tenancy import Tenancy
 
 VERSION = "1"
 ALGORITHMS = ("sha256", "sha512")
@@ -26,14 +30,24 @@ _HARMLESS = {"lost+found", ".gitkeep"}  # what an otherwise empty volume may hol
 _FIRST = {"lock", "version"}  # made before anything else: a crash may have left no more than these
 
 
+class _Kept(Tenancy):
+    """Of who has the lock already."""
+
+    def claim(self, files: Filesystem, lock: int) -> bool:  # noqa: ARG002
+        return True
+
+
 class Layout:
     """The cache directory, open and locked. Whoever opens it closes it."""
 
-    def __init__(self, root: Path, filesystem: Filesystem) -> None:
-        """Make what is missing. Raises StoreBusy when another process uses it, StoreFailed when it cannot be used."""
+    def __init__(self, root: Path, filesystem: Filesystem, tenancy: Tenancy | None = None) -> None:
+        """Make what is missing. Raises StoreBusy when others use it, StoreFailed when it cannot be used."""
         self.root = root
         self.filesystem = filesystem
+        self.tenancy = tenancy or Tenancy()
+        self._tidy = True
         self._open: list[int] = []
+        self._named: list[tuple[str, int, int]] = []  # what is open: its name, where that is, and its descriptor
         try:
             root.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._root = self._keep(os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
@@ -76,6 +90,9 @@ class Layout:
 
     def begin(self, durability: str) -> None:
         """Note that a process runs. To be called when what `unfinished` says has been acted upon, and lastingly."""
+        self._tidy = self.tenancy.enter(self.filesystem, self._root)
+        if not self.tenancy.begins:
+            return  # it was noted by the one that did
         note = durability.encode() + b"\n"
         descriptor, _ = self.filesystem.open_to_write("running", self._root)
         try:
@@ -86,8 +103,20 @@ class Layout:
         finally:
             os.close(descriptor)
 
+    def admit(self) -> None:
+        """Let those in that belong to this process. Raises StoreBusy when others have been quicker."""
+        if not self.tenancy.admit(self.filesystem, self._lock):
+            raise StoreBusy(f"the cache directory {self.root} has just been taken by another mirror")
+
+    def is_last(self) -> bool:
+        """Note that this process has written everything; whether nobody else is there, nor has died there in this run.
+
+        If so, `end` is to be called once everything is synced. Raises OSError.
+        """
+        return self.tenancy.leave(self.filesystem, self._root, self._lock, tidily=self._tidy)
+
     def end(self) -> None:
-        """Note that this process ends tidily: everything has been written, and synced."""
+        """Note that this run ends tidily: everything has been written, and synced."""
         self.filesystem.remove("running", self._root)
 
     def sync_all(self) -> None:
@@ -103,8 +132,41 @@ class Layout:
         """Bytes of the file system in all, and bytes still free for us."""
         return self.filesystem.space(self._root)
 
+    def is_in_place(self) -> bool:
+        """Whether what is open is what its name leads to: not removed, moved, or under a mount. Raises OSError."""
+        try:
+            found = [(os.stat(self.root), self._root)]
+            for name, parent, opened in self._named:
+                found.append((os.stat(name, dir_fd=parent, follow_symlinks=False), opened))
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        return all(os.path.samestat(there, os.fstat(opened)) for there, opened in found)
+
+    def renew(self) -> None:
+        """Take the directory that its name leads to now. Raises StoreBusy, StoreFailed, and then nothing has changed.
+
+        The descriptors keep their numbers, so that whoever has one has the new directory; what is open within the old
+        one stays readable. A lock that is in place is kept.
+        """
+        kept = self._is_locked_in_place()
+        fresh = Layout(self.root, self.filesystem, _Kept() if kept else self.tenancy)
+        try:
+            for old, new in zip(self._open, fresh._open, strict=True):
+                if not (kept and old == self._lock):
+                    os.dup2(new, old, inheritable=False)
+        finally:
+            fresh.close()
+
+    def _is_locked_in_place(self) -> bool:
+        try:
+            return os.path.samestat(os.stat(self.root / "lock"), os.fstat(self._lock))
+        except OSError:
+            return False
+
     def _directory(self, name: str, parent: int) -> int:
-        return self._keep(self.filesystem.make_directory(name, parent))
+        made = self._keep(self.filesystem.make_directory(name, parent))
+        self._named.append((name, parent, made))
+        return made
 
     def _keep(self, descriptor: int) -> int:
         self._open.append(descriptor)
@@ -122,15 +184,14 @@ class Layout:
                 f"{self.root} is not empty and not a cache of this program: name another storage.root, or empty it"
             )
         lock, _ = files.open_to_write("lock", self._root)
-        self._keep(lock)
-        if not files.lock(lock):
+        self._lock = self._keep(lock)
+        self._named.append(("lock", self._root, lock))
+        if not self.tenancy.claim(files, lock):
             holder = files.read(lock, 32, 0).decode("ascii", "replace").strip() or "unknown"
             raise StoreBusy(
                 f"the cache directory {self.root} is in use by another mirror (process {holder}): "
                 "stop that one, or give each its own storage.root"
             )
-        files.truncate(lock, 0)
-        files.write(lock, f"{os.getpid()}\n".encode(), 0)
         if not version:
             self._write_version()
         if os.fstat(self._root).st_uid == os.geteuid():

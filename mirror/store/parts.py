@@ -15,6 +15,7 @@ from mirror.errors import Malformed, StoreBusy, StoreFailed
 from mirror.oci.digest import Digest
 from mirror.store.ingest import Ingest
 from mirror.store.layout import Layout
+from mirror.store.runs import is_run
 
 _log = logging.getLogger(__name__)
 
@@ -66,7 +67,8 @@ def _part(layout: Layout, digest: Digest, name: str) -> Part:
     directory = files.open_directory(name, layout.ingest)
     try:
         status = files.status("data", directory)
+        ahead = sum(run.st_size for name, run in files.entries(directory) if is_run(name))
     finally:
         os.close(directory)
     is_its_own = stat.S_ISREG(status.st_mode) and status.st_nlink == 1  # else it is a blob's, and counted there
-    return Part(digest, status.st_size if is_its_own else 0, status.st_mtime_ns)
+    return Part(digest, (status.st_size if is_its_own else 0) + ahead, status.st_mtime_ns)

@@ -54,6 +54,14 @@ def open_database(kind: type[D], directory: Path) -> D:
         raise StoreFailed(f"the {name} in {directory} cannot be made again: {error}") from error
 
 
+def open_sound(kind: type[D], directory: Path) -> D:
+    """The database in `directory`, which other processes use. Raises StoreFailed."""
+    try:
+        return kind(directory)
+    except (OSError, DatabaseError) as error:
+        raise StoreFailed(f"the {kind.__name__.lower()} in {directory} cannot be opened: {error}") from error
+
+
 def take_over(layout: Layout, index: Index, booted: float) -> None:
     """Act upon a last run that did not end tidily: doubt what it cannot have synced. Raises OSError, DatabaseError.
 

@@ -21,6 +21,7 @@ CREATE TABLE IF NOT EXISTS members (
     since REAL NOT NULL,          -- when the upstream said so; wall clock, seconds
     PRIMARY KEY (upstream, repository, digest)
 ) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS manifests ON members (upstream, repository) WHERE media_type IS NOT NULL;
 CREATE TABLE IF NOT EXISTS tags (
     upstream TEXT NOT NULL,
     repository TEXT NOT NULL,
@@ -50,7 +51,7 @@ WITH RECURSIVE names (name) AS (
     LIMIT :limit
 )
 SELECT name, EXISTS (
-    SELECT 1 FROM members JOIN blobs ON blobs.digest = coalesce(members.content, members.digest)
+    SELECT 1 FROM members INDEXED BY manifests JOIN blobs ON blobs.digest = coalesce(members.content, members.digest)
     WHERE upstream = :upstream AND repository = name AND media_type IS NOT NULL
 )
 FROM names WHERE name IS NOT NULL

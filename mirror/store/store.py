@@ -3,53 +3,72 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Self, TypeVar
 
 from mirror.errors import StoreFailed
 from mirror.oci.digest import Digest
+from mirror.siblings import Alone, Siblings
+from mirror.store import opening
 from mirror.store.blobs import Blobs
 from mirror.store.databases import LOSSES, Databases
+from mirror.store.elsewhere import Alongside
 from mirror.store.eviction import Room
 from mirror.store.facts import Facts
 from mirror.store.filesystem import Filesystem
 from mirror.store.freeze import FreezeNote
-from mirror.store.housekeeping import Housekeeping, tell_of_a_fault
-from mirror.store.ingest import Ingest, Stamp
+from mirror.store.hearsay import Hearsay
+from mirror.store.housekeeping import Housekeeping
+from mirror.store.ingest import Ingest
 from mirror.store.layout import Layout
+from mirror.store.leases import Leases
 from mirror.store.pause import Pause
-from mirror.store.recovery import FAST, SAFE, make_again, take_over
+from mirror.store.place import Place
+from mirror.store.publishing import Publishing, store_whole
+from mirror.store.rounds import Rounds, tell_of_a_fault
 from mirror.store.scrub import Scrub
+from mirror.store.tenancy import Tenancy
+from mirror.store.threads import Threads
 from mirror.tasks import end, outlast, spawn
 
-_THREADS = 8  # for what streams; the disk and the cores are busy with fewer
-_SLOW_THREADS = 8  # for what may take as long as a sync, or a whole file: no stream is to wait behind it
-
 _log = logging.getLogger(__name__)
+_ALONE = Alone()
 T = TypeVar("T")
 
 
 class Store:
-    """Content and facts of one cache directory. `await aclose()` ends it; a run that ends otherwise is noticed."""
+    """Content and facts of one cache directory. `await aclose()` ends it; a run that ends otherwise is noticed.
 
-    def __init__(self, layout: Layout, room: Room, durable: bool, on_corrupt: Callable[[Digest], None] | None) -> None:
+    `siblings`: the processes that share it. `leases`: what only one of them does at a time.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        room: Room,
+        durable: bool,
+        on_corrupt: Callable[[Digest], None] | None,
+        siblings: Siblings,
+    ) -> None:
         """Open the databases. Raises StoreFailed."""
         self._layout = layout
         self._durable = durable
+        self.siblings = siblings
         self.freeze_note = FreezeNote(layout)
         self._databases = databases = Databases(layout)
-        self._threads = ThreadPoolExecutor(_THREADS, "store")
-        self._slow_threads = ThreadPoolExecutor(_SLOW_THREADS, "store-slow")
-        self.facts = Facts(databases.catalog, databases.index, databases.write_catalog, databases.write_index)
-        self.blobs = Blobs(layout, databases.index, databases.write_index, self._slow_threads, on_corrupt)
-        self._house = Housekeeping(layout, databases, self.blobs, room)
         self._pause = Pause()
-        self._keeping: asyncio.Task[None] | None = None
+        self._threads = Threads(self._pause.look_at)
+        self.alongside = Alongside(layout)
+        self.leases = Leases(layout, siblings, databases.flush)
+        self.facts = Facts(databases.catalog, databases.index, databases.write_catalog, databases.write_index)
+        self.blobs = Blobs(layout, databases.index, databases.write_index, self._threads.slow, on_corrupt)
+        self._house = Housekeeping(layout, databases, self.blobs, room, self.leases)
+        hearsay = Hearsay(siblings, self.blobs, self.facts, self._house)
+        self._publishing = Publishing(self._threads, self._house, self.blobs, hearsay)
+        self._keeping: list[asyncio.Task[None]] = []
         self._begun = False
         self._closing = False
         self._closed = False
@@ -63,11 +82,15 @@ class Store:
         durable: bool = True,
         filesystem: Filesystem | None = None,
         on_corrupt: Callable[[Digest], None] | None = None,
+        siblings: Siblings = _ALONE,
     ) -> Self:
-        """Open the cache at `root`. Raises StoreBusy when it is in use, StoreFailed when it cannot be used."""
-        layout = Layout(root, filesystem or Filesystem())
+        """Open the cache at `root`. Raises StoreBusy when it is in use, StoreFailed when it cannot be used.
+
+        `siblings` use it, too. Of them the one that begins has it open before the others get it.
+        """
+        layout = await opening.claim(root, filesystem or Filesystem(), Tenancy.of(siblings))
         try:
-            store = cls(layout, room, durable, on_corrupt)
+            store = cls(layout, room, durable, on_corrupt, siblings)
         except BaseException:
             layout.close()
             raise
@@ -85,8 +108,8 @@ class Store:
         if self._closed:
             return
         self._closing = True
-        if self._keeping is not None:
-            await end(self._keeping)
+        await end(*self._keeping)
+        await self.leases.aclose()
         await self.blobs.aclose()
         self._house.note_uses()
         await self.flush()
@@ -101,6 +124,11 @@ class Store:
     def limit(self) -> int:
         """Bytes that the cache may hold on this file system; 0 when that cannot be told just now."""
         return self._house.limit
+
+    @property
+    def room(self) -> int:
+        """Bytes that can still be stored with nothing evicted for them; 0 when that cannot be told just now."""
+        return self._house.room
 
     @property
     def evicted(self) -> int:
@@ -121,12 +149,12 @@ class Store:
 
         May be cancelled, and ends when the store is closed; an ingest that nobody gets is left as it was found.
         """
-        opening = self._in_thread(self._threads, Ingest, self._layout, digest, self._durable)
+        claiming = self._threads.begin(Ingest, self._layout, digest, self._durable)
         try:
-            ingest = await outlast(opening)
+            ingest = await outlast(claiming)
         except asyncio.CancelledError:
-            if opening.exception() is None:
-                opening.result().leave()
+            if claiming.exception() is None:
+                claiming.result().leave()
             raise
         self._house.busy.add(digest)
         try:
@@ -137,11 +165,8 @@ class Store:
         return ingest
 
     async def expect(self, ingest: Ingest, total: int) -> None:
-        """Note the size of the whole, and make room for the rest before it comes.
-
-        Raises SizeMismatch, StoreFailed; also when `min_free` could not be kept whatever is evicted.
-        """
-        await self.run(ingest.expect, total)
+        """Note the size of the whole, and make room for the rest before it comes. Raises SizeMismatch, StoreFailed."""
+        ingest.expect(total)
         await self._house.reserve(ingest)
 
     async def commit(self, ingest: Ingest) -> None:
@@ -150,7 +175,7 @@ class Store:
         When cancelled it is done all the same.
         """
         try:
-            await self._publish(ingest.digest, ingest.commit)
+            await self._publishing.publish(ingest.digest, ingest.commit)
         finally:
             self._house.release(ingest.digest)
 
@@ -162,21 +187,11 @@ class Store:
     async def drop(self, ingest: Ingest) -> None:
         """Let go of an ingest that nothing can come of."""
         self._house.release(ingest.digest)
-        await outlast(self._in_thread(self._slow_threads, ingest.abort))
+        await self._threads.run_slowly(ingest.abort)
 
     async def put(self, digest: Digest, data: bytes) -> None:
         """Store a small blob in one go. Raises DigestMismatch, StoreBusy, StoreFailed. When cancelled it is done."""
-
-        def written() -> Stamp | None:
-            ingest = Ingest(self._layout, digest, self._durable)
-            try:
-                ingest.restart()
-                ingest.append(data)
-                return ingest.commit()
-            finally:
-                ingest.abort()
-
-        await self._publish(digest, written)
+        await self._publishing.publish(digest, partial(store_whole, self._layout, digest, data, self._durable))
 
     def used(self, digest: str, when: float) -> None:
         """Note that somebody was given this content, by the wall clock."""
@@ -184,7 +199,11 @@ class Store:
 
     async def run(self, call: Callable[..., T], *arguments: object) -> T:
         """Run a blocking call in a thread of the store. When cancelled it waits for the call's end, then is."""
-        return await outlast(self._in_thread(self._threads, call, *arguments))
+        return await self._threads.run(call, *arguments)
+
+    def start(self, call: Callable[..., T], *arguments: object) -> asyncio.Future[T]:
+        """The same without waiting: that is for the caller, before what the call works on is closed."""
+        return self._threads.begin(call, *arguments)
 
     def scrub(self) -> Scrub:
         """What looks for corrupt blobs. Whoever runs it ends that before the store."""
@@ -199,35 +218,23 @@ class Store:
         while ingest.is_behind:
             if self._closing:
                 raise StoreFailed("the store is being closed")
-            await outlast(self._in_thread(self._slow_threads, ingest.take_up))
-
-    def _in_thread(self, threads: ThreadPoolExecutor, call: Callable[..., T], *arguments: object) -> asyncio.Future[T]:
-        running = asyncio.get_running_loop().run_in_executor(threads, call, *arguments)
-        running.add_done_callback(self._pause.look_at)
-        return running
-
-    async def _publish(self, digest: Digest, call: Callable[[], Stamp | None]) -> None:
-        publishing = self._in_thread(self._slow_threads, call)
-        publishing.add_done_callback(lambda done: self._published(digest, done))
-        await outlast(publishing)
-
-    def _published(self, digest: Digest, publishing: asyncio.Future[Stamp | None]) -> None:
-        if publishing.exception() is None and (stamp := publishing.result()) is not None:
-            self._house.stored(stamp.size)
-            self.blobs.trusted(digest, stamp)
+            await self._threads.run_slowly(ingest.take_up)
 
     async def _begin(self) -> None:
-        booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
-        await self._databases.on_thread(lambda index, _: take_over(self._layout, index, booted))
-        self._layout.begin(SAFE if self._durable else FAST)
+        await opening.begin(self._layout, self._databases, self._durable)
         self._begun = True
         try:
-            await self._databases.on_thread(make_again)
             await self._house.measure()
         except LOSSES as error:
-            _log.warning("what the databases knew could not be brought together: %s", error)
-        self._keeping = spawn(self._house.keep(self._pause.rest), "store:housekeeping")
-        self._keeping.add_done_callback(tell_of_a_fault)
+            _log.warning("the cache could not be measured: %s", error)
+        rounds = Rounds(self._layout, self._databases, self.blobs.quarantine, self._house)
+        place = Place(self._layout, self._databases, self.leases, self._durable)
+        self._keeping = [
+            spawn(rounds.run(self._pause.rest), "store:housekeeping"),
+            spawn(place.watch(rounds.reconcile), "store:place"),
+        ]
+        for task in self._keeping:
+            task.add_done_callback(tell_of_a_fault)
 
     async def _close(self) -> None:
         self._closed = True
@@ -237,13 +244,5 @@ class Store:
             await asyncio.to_thread(self._close_layout)
 
     def _close_layout(self) -> None:
-        self._threads.shutdown()
-        self._slow_threads.shutdown()
-        try:
-            if self._begun:
-                with contextlib.suppress(OSError):
-                    if not self._durable:
-                        self._layout.sync_all()  # what no commit has synced, so that the next run may trust it
-                    self._layout.end()
-        finally:
-            self._layout.close()
+        self._threads.close()
+        opening.finish(self._layout, self._durable if self._begun else None)
