@@ -58,7 +58,7 @@ def serve(config: Path | None) -> None:
     import structlog
 
     try:
-        _run(settings)
+        code = _run(settings)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except ConfigurationError as error:
@@ -66,6 +66,7 @@ def serve(config: Path | None) -> None:
     except (MirrorError, OSError) as error:
         structlog.get_logger("mirror").debug("serving ended with an error", exc_info=True)
         fail(f"mirror: {words(error)}")
+    sys.exit(code)
 
 
 @main.command()
@@ -112,13 +113,45 @@ def version() -> None:
     click.echo(f"mirror {__version__}")
 
 
-def _run(settings: Settings) -> None:
+def _run(settings: Settings) -> int:
+    from mirror.workers.cores import number_of
+
+    count = number_of(settings.server.workers)
+    return _run_workers(settings, count) if count > 1 else _run_alone(settings)
+
+
+def _run_alone(settings: Settings) -> int:
     import asyncio
 
-    from mirror.server.app import serve as serve_until_stopped
+    from mirror.server.serving import serve as serve_until_stopped
 
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.run(serve_until_stopped(settings))
+    return 0
+
+
+def _run_workers(settings: Settings, count: int) -> int:
+    """The exit code of the supervisor, and of each worker in a process of its own."""
+    import asyncio
+
+    from mirror.log.events import configure
+    from mirror.log.stream import stream_to
+    from mirror.notify import Notifier
+    from mirror.server.listening import tls_context
+    from mirror.server.serving import serve_beside  # with all that it needs, which the workers then have in common
+    from mirror.workers.sockets import bind
+    from mirror.workers.supervisor import Supervisor, Terms
+
+    server = settings.server
+    tls = tls_context(server.tls)
+    sockets = bind(server.listen, settings.admin.listen, count)
+    post = Supervisor(Terms(count, server.shutdown_grace), sockets, Notifier(os.environ)).run()
+    if isinstance(post, int):
+        return post
+    configure(settings.log, stream_to(sys.stderr.fileno()), os.environ, post.number)
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        runner.run(serve_beside(settings, tls, post))
+    return 0
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:

@@ -6,7 +6,7 @@ Labels are upstreams, kinds and outcomes, all from short lists: no repository, n
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -19,46 +19,19 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import Metric
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
-from prometheus_client.registry import Collector
+
+from mirror.collectors import Kept, Tally, UpstreamGauges, UpstreamLevels
+from mirror.workers.merging import Family, Sample
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a further series for each, of which nobody makes use
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _STATUSES = frozenset(str(status.value) for status in HTTPStatus)
 _SECONDS = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120, 600)
-
-
-class Tally(Collector):
-    """Answered requests, counted with one dictionary access each, because that stands on the hot path.
-
-    `label`: what an upstream is called here, where clients have a say in its name.
-    """
-
-    def __init__(self) -> None:
-        self.label: Callable[[str], str] = str
-        self._counts: dict[tuple[str, str, str], list[int]] = {}
-
-    def add(self, upstream: str, kind: str, result: str, sent: int) -> None:
-        """One answer of `sent` bytes of body."""
-        count = self._counts.get((upstream, kind, result))
-        if count is None:
-            count = self._counts.setdefault((self.label(upstream), kind, result), [0, 0])
-        count[0] += 1
-        count[1] += sent
-
-    def collect(self) -> Iterator[Metric]:
-        labels = ("upstream", "kind", "result")
-        requests = CounterMetricFamily("mirror_requests", "Requests answered.", labels=labels)
-        served = CounterMetricFamily("mirror_served_bytes", "Bytes of bodies sent to clients.", labels=labels)
-        for key, (number, sent) in sorted(self._counts.copy().items()):  # the loop goes on counting meanwhile
-            requests.add_metric(key, number)
-            served.add_metric(key, sent)
-        yield requests
-        yield served
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,19 +49,14 @@ class Levels:
     fills_in_flight: Callable[[], float]
     fill_joins: Callable[[], float]
     fills_passed_on: Callable[[], float]
+    prefetched_blobs: Callable[[], float]
+    prefetched_bytes: Callable[[], float]
+    prefetched_used: Callable[[], float]
     connections: Callable[[], float]
     connections_refused: Callable[[], float]
     frozen: Callable[[], float]
-
-
-@dataclass(frozen=True, slots=True)
-class UpstreamLevels:
-    """How one upstream stands. `breaker`: 0 closed, 1 half-open, 2 open; `limit`, `remaining`: pulls, if told."""
-
-    upstream: str
-    breaker: int
-    limit: int | None = None
-    remaining: int | None = None
+    workers: Callable[[], float]
+    worker_restarts: Callable[[], float]
 
 
 class Metrics:
@@ -96,6 +64,8 @@ class Metrics:
 
     def __init__(self, version: str, now: Callable[[], float] = time.time) -> None:
         self._now = now
+        self._counted = 0  # of what the library counts
+        self._kept: list[Kept] = []
         self._registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
@@ -143,27 +113,35 @@ class Metrics:
             ("mirror_fills_in_flight", "Blobs being fetched.", levels.fills_in_flight),
             ("mirror_client_connections", "Connections of clients.", levels.connections),
             ("mirror_frozen", "1 while the operator allows no contact with upstreams.", levels.frozen),
+            ("mirror_workers", "Processes that serve.", levels.workers),
         ):
             Gauge(name, text, registry=self._registry).set_function(source)
         for name, text, source in (
             ("mirror_fills", "Fetches of blobs begun.", levels.fills),
             ("mirror_fills_passed_on", "Fetches that the disk did not keep.", levels.fills_passed_on),
+            ("mirror_prefetched_blobs", "Blobs fetched before a client asked for them.", levels.prefetched_blobs),
+            ("mirror_prefetched_bytes", "Bytes of those blobs.", levels.prefetched_bytes),
+            ("mirror_prefetched_used", "Those of them that a client has asked for since.", levels.prefetched_used),
             ("mirror_fill_joins", "Requests that joined a fetch begun by another.", levels.fill_joins),
             ("mirror_evicted_bytes", "Bytes evicted to keep the cache within its bounds.", levels.evicted_bytes),
             ("mirror_facts_lost", "Facts that could not be written down.", levels.facts_lost),
             ("mirror_connections_refused", "Connections beyond the limit, turned away.", levels.connections_refused),
+            ("mirror_worker_restarts", "Workers begun in place of others.", levels.worker_restarts),
         ):
-            self._registry.register(_Kept(name, text, source))
+            kept = Kept(name, text, source)
+            self._kept.append(kept)
+            self._registry.register(kept)
 
     def watch_upstreams(self, source: Callable[[], Iterable[UpstreamLevels]]) -> None:
         """Publish how upstreams stand, each time as `source` says; of those with one name, the one that is worst off.
 
         `source` is called in whatever thread looks.
         """
-        self._registry.register(_Upstreams(source))
+        self._registry.register(UpstreamGauges(source))
 
     def exchange(self, upstream: str, operation: str, code: str, seconds: float, received: int) -> None:
         """One request made to an upstream. `code`: the status, or a word for why there was none."""
+        self._counted += 1
         if code.isdigit() and code not in _STATUSES:
             code = f"{code[0]}xx"  # an upstream can make up hundreds of them
         self._exchanges.labels(upstream, operation, code).observe(seconds)
@@ -174,51 +152,40 @@ class Metrics:
 
     def corrupt(self, where: str) -> None:
         """Bytes were not what their digest says. `where`: `store` or `upstream`."""
+        self._counted += 1
         self._integrity.labels(where).inc()
 
     def render(self) -> bytes:
         """All of it in the text format. Milliseconds: for a thread."""
         return generate_latest(self._registry)
 
+    def mark(self) -> Sequence[float]:
+        """What is another whenever something has been counted."""
+        return (self.requests.total, self._counted, *(kept.source() for kept in self._kept))
 
-class _Kept(Collector):
-    """A counter that is kept elsewhere."""
+    def families(self) -> list[Family]:
+        """All of it as values, to be joined with those of other processes. Milliseconds: for a thread."""
+        return [_family(metric) for metric in self._registry.collect()]
 
-    def __init__(self, name: str, text: str, source: Callable[[], float]) -> None:
-        self._name, self._text, self._source = name, text, source
+    def written(self, families: Iterable[Family]) -> bytes:
+        """These in the text format."""
+        return generate_latest(_Joined(families))
+
+
+class _Joined:
+    """What is made of several processes' figures, in the place of a registry."""
+
+    def __init__(self, families: Iterable[Family]) -> None:
+        self._families = families
 
     def collect(self) -> Iterator[Metric]:
-        yield CounterMetricFamily(self._name, self._text, value=self._source())
+        for family in self._families:
+            metric = Metric(family.name, family.text, family.kind)
+            for sample in family.samples:
+                metric.add_sample(sample.name, dict(sample.labels), sample.value)
+            yield metric
 
 
-class _Upstreams(Collector):
-    """Gauges of upstreams, which come and go."""
-
-    def __init__(self, source: Callable[[], Iterable[UpstreamLevels]]) -> None:
-        self._source = source
-
-    def collect(self) -> Iterator[Metric]:
-        breaker = GaugeMetricFamily(
-            "mirror_upstream_breaker", "Whether an upstream is asked: 0 yes, 1 to see, 2 no.", labels=("upstream",)
-        )
-        limit = GaugeMetricFamily(
-            "mirror_upstream_pull_budget_limit", "Pulls that an upstream grants in its window.", labels=("upstream",)
-        )
-        remaining = GaugeMetricFamily(
-            "mirror_upstream_pull_budget_remaining",
-            "Pulls that an upstream had left, by its last word.",
-            labels=("upstream",),
-        )
-        breakers: dict[str, int] = {}
-        budgets: dict[str, tuple[int, int]] = {}
-        for one in self._source():
-            breakers[one.upstream] = max(one.breaker, breakers.get(one.upstream, 0))
-            if one.limit is not None and one.remaining is not None:
-                told = (one.remaining, one.limit)
-                budgets[one.upstream] = min(told, budgets.get(one.upstream, told))
-        for upstream, state in breakers.items():
-            breaker.add_metric((upstream,), state)
-        for upstream, (left, granted) in budgets.items():
-            limit.add_metric((upstream,), granted)
-            remaining.add_metric((upstream,), left)
-        yield from (breaker, limit, remaining)
+def _family(metric: Metric) -> Family:
+    samples = tuple(Sample(one.name, tuple(one.labels.items()), one.value) for one in metric.samples)
+    return Family(metric.name, metric.type, metric.documentation, samples)

@@ -34,8 +34,8 @@ class Notifier:
         self.watchdog = _watchdog(environ) if self._address else None
 
     def ready(self) -> None:
-        """The listeners accept connections: units ordered after this one may start."""
-        self._send("READY=1", _PATIENCE)
+        """The listeners accept connections: units ordered after this one may start. It is this process that matters."""
+        self._send(f"READY=1\nMAINPID={os.getpid()}", _PATIENCE)
 
     def stopping(self, grace: float) -> None:
         """The end has begun. Running answers may take `grace` seconds, also where the unit's TimeoutStopSec= is less;

@@ -5,32 +5,31 @@ None of the first three asks an upstream: an outage there must not take the mirr
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 
 from aiohttp import web
 
+from mirror.admin.description import PATH, description_route
 from mirror.admin.documents import LARGEST, guard
-from mirror.metrics import CONTENT_TYPE, Metrics
+from mirror.metrics import CONTENT_TYPE
 
-_INDEX = "mirror: /metrics /livez /readyz"
+_INDEX = f"mirror: /metrics /livez /readyz {PATH}"
 
 
 def admin_app(
-    metrics: Metrics,
+    figures: Callable[[], Awaitable[bytes]],
     ready: Callable[[], str | None],
     api: Sequence[web.RouteDef] = (),
     names: Collection[str] = (),
 ) -> web.Application:
-    """`ready` says why requests should go elsewhere, or None when they need not.
+    """`figures` tells those of `/metrics`, in its format; `ready` why requests should go elsewhere, or None.
 
     `api` are the routes below `/api/`, which no page of a browser may use; `names` (lower case) are those by which the
     operator asks, beside addresses and `localhost`.
     """
 
-    async def figures(_: web.Request) -> web.Response:
-        body = await asyncio.to_thread(metrics.render)
-        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE})
+    async def told(_: web.Request) -> web.Response:
+        return web.Response(body=await figures(), headers={"Content-Type": CONTENT_TYPE})
 
     async def alive(_: web.Request) -> web.Response:
         return web.Response(text="ok\n")
@@ -45,9 +44,9 @@ def admin_app(
 
     app = web.Application(middlewares=[guard(frozenset(names))], client_max_size=LARGEST)
     app.router.add_get("/", index)
-    app.router.add_get("/metrics", figures)
+    app.router.add_get("/metrics", told)
     for path in ("/livez", "/healthz"):
         app.router.add_get(path, alive)
     app.router.add_get("/readyz", readiness)
-    app.router.add_routes(api)
+    app.router.add_routes([description_route(), *api])
     return app

@@ -20,6 +20,7 @@ from mirror.config.addresses import (
     parse_registry,
 )
 from mirror.config.agreement import disagreements
+from mirror.config.bandwidth import Window, parse_window
 from mirror.config.conflicts import Conflict, Inconsistent
 from mirror.config.patterns import is_pattern, parse_upstream_name
 from mirror.config.quantities import Share, parse_duration, parse_pulls, parse_rate, parse_share, parse_size
@@ -36,6 +37,7 @@ SizeOrShare = Annotated[Share, BeforeValidator(parse_share)]  # bytes, or a perc
 Pulls = Annotated[Share, BeforeValidator(parse_pulls)]  # a number of pulls, or a percentage of a limit
 Count = Annotated[int, BeforeValidator(written.no_boolean), Field(ge=0)]
 Several = Annotated[tuple[T, ...], BeforeValidator(written.several)]  # a list, or one value alone
+Workers = Annotated[int | Literal["auto"], BeforeValidator(written.workers)]
 Listens = Annotated[Several[Annotated[ListenAddress, BeforeValidator(parse_listen)]], Field(min_length=1)]
 Networks = Several[Annotated[Network, BeforeValidator(parse_network)]]
 Endpoints = Several[Annotated[str, BeforeValidator(parse_endpoint)]]
@@ -48,9 +50,11 @@ Password = Annotated[SecretStr, AfterValidator(lambda secret: _checked(secret, w
 Command = Annotated[Several[str], AfterValidator(written.command)]
 ProgramName = Annotated[str, AfterValidator(written.program_name)]
 Rate = Annotated[float, BeforeValidator(parse_rate)]  # a second, written 10/s or 300/m
+Bandwidth = Several[Annotated[Window, BeforeValidator(parse_window)]]  # bytes a second, by the time of day and week
 SearchURL = Annotated[str, BeforeValidator(parse_endpoint)]
 VariableName = Annotated[str, AfterValidator(written.variable_name)]
 Proxy = Annotated[SecretStr, AfterValidator(lambda secret: _checked(secret, parse_proxy))]
+Prefetching = Literal["auto", "off"]  # whether the rest of an image is fetched before the client asks for it
 UpstreamName = Annotated[str, BeforeValidator(parse_upstream_name), AfterValidator(written.no_alias)]
 
 
@@ -88,7 +92,7 @@ class TLS(Section):
 
 class Server(Section):
     listen: Listens = (ListenAddress("127.0.0.1", 5000),)
-    workers: Annotated[Count, AfterValidator(written.one_worker)] = 1
+    workers: Workers = 1  # processes on the same ports and one cache directory
     tls: TLS = TLS()
     trusted_proxies: Networks = ()  # addresses or networks whose X-Forwarded-For is believed
     shutdown_grace: Duration = 30.0  # how long running answers may take to end after SIGTERM
@@ -125,6 +129,8 @@ class Upstream(Section):
     honour_no_cache: bool = False  # whether a client's Cache-Control: no-cache makes a tag due
     budget_reserve: Pulls = Share(percent=10.0)  # of a pull limit, kept for pulls that clients wait for
     request_rate: Rate | None = None  # requests to this upstream, written 10/s or 300/m
+    prefetch: Prefetching | None = None  # None: as for all
+    download: Bandwidth = ()  # the most that blobs of it may take of the line, written 20MB/s or with windows
     allow: RepositoryPatterns = ("*",)  # shell patterns of repositories
     deny: RepositoryPatterns = ()
     realms: Hosts = ()  # hosts that may issue tokens beside the endpoint's own domain
@@ -151,7 +157,9 @@ class Limits(Section):
     connections: Annotated[Count, Field(ge=1)] = 4096
     connections_per_client: Annotated[Count, Field(ge=1)] = 1024  # from one address, unless it is a trusted proxy
     fetches_per_upstream: Annotated[Count, Field(ge=1)] = 32
+    connections_per_blob: Annotated[Count, Field(ge=1)] = 8  # for a large blob, as far as several bring it sooner
     fetch_wait: Duration = 60.0  # how long a blob may wait for its turn at the upstream
+    prefetch: Count = 6  # of them, what may be fetched before a client asks for it
     connect_timeout: Timeout = 5.0
     first_byte_timeout: Timeout = 10.0
     read_timeout: Timeout = 30.0  # the longest silence within an upstream's body
@@ -162,6 +170,9 @@ class Limits(Section):
     keepalive: Timeout = 30.0  # how long an idle client connection is kept
     resumes: Count = 5  # tries of a broken body without progress
     redirects: Count = 5
+    download: Bandwidth = ()  # of all upstreams together
+    upload: Bandwidth = ()  # to all clients together
+    upload_per_client: Bandwidth = ()
 
 
 class Log(Section):
@@ -177,6 +188,7 @@ class Settings(Section):
     default_upstream: Annotated[str, BeforeValidator(parse_registry)] = "docker.io"  # any of its names
     builtin_upstreams: bool = True
     catalog: bool = False  # whether /v2/_catalog tells what is cached
+    prefetch: Prefetching = "auto"
     upstreams: Annotated[dict[UpstreamName, Upstream], BeforeValidator(written.each_once)] = {}
     limits: Limits = Limits()
     log: Log = Log()

@@ -13,6 +13,9 @@ def summarise(settings: Settings) -> Iterator[str]:
     scheme = "https" if server.tls.certificate else "http"
     yield f"registry   {', '.join(f'{scheme}://{address}' for address in server.listen)}"
     yield f"admin      {', '.join(f'http://{address}' for address in settings.admin.listen)}"
+    if server.workers != 1:
+        number = "as many as processors" if server.workers == "auto" else server.workers
+        yield f"workers    {number}"
     limits = f"at most {storage.max_size}, {storage.min_free} of the disk kept free"
     yield f"cache      {storage.root.absolute()} ({limits}, durability {storage.durability})"
     yield f"log        {settings.log.format}, level {settings.log.level}, requests {_yes_or_no(settings.log.access)}"

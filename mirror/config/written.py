@@ -16,6 +16,8 @@ _REPOSITORY_PATTERN = re.compile(r"[a-z0-9._/*?\[\]!-]{1,255}", re.ASCII)
 _TAG_PATTERN = re.compile(r"[A-Za-z0-9._*?\[\]!-]{1,128}", re.ASCII)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _PROGRAM = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
+MOST_WORKERS = 64
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -126,8 +128,11 @@ def less_than_everything(value: Share) -> Share:
     return value
 
 
-def one_worker(value: int) -> int:
-    """One process holds a cache directory at a time."""
-    if value != 1:
-        raise ValueError("several worker processes are not supported yet; use 1")
-    return value
+def workers(value: object) -> object:
+    """So many processes, or `auto` for as many as there are processors."""
+    if isinstance(value, str):
+        value = value.strip().lower()
+        value = int(value) if re.fullmatch("[0-9]{1,3}", value, re.ASCII) else value
+    if value == "auto" or (isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST_WORKERS):
+        return value
+    raise ValueError(f"not a number of processes: 1 to {MOST_WORKERS}, or auto")

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from mirror.config.addresses import ListenAddress
 from mirror.config.settings import Settings
 from mirror.doctor.findings import Finding, Level
+from mirror.workers.cores import number_of
+from mirror.workers.shares import share_of
 
 SUBJECT = "machine"
 STEP = 3.0  # seconds for a port
@@ -25,11 +27,15 @@ async def examine(settings: Settings, environment: Mapping[str, str]) -> list[Fi
     ports += [_port(f"the admin listener, {address}", address, False) for address in settings.admin.listen]
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     found = await asyncio.gather(*ports)
-    return [descriptors(settings.limits.connections, hard), *found, *proxies(environment)]
+    share = share_of(settings, number_of(settings.server.workers)).limits.connections
+    return [descriptors(share, hard), *found, *proxies(environment)]
 
 
 def descriptors(connections: int, hard: int) -> Finding:
-    """Whether a process with this hard limit can open what so many clients may need. The mirror raises the soft one."""
+    """Whether a process with this hard limit can open what so many clients may need. The mirror raises the soft one.
+
+    `connections` are those of one process.
+    """
     wanted = connections * _EACH + _OTHERS
     if hard == resource.RLIM_INFINITY or hard >= wanted:
         return Finding(Level.OK, SUBJECT, "open files", f"up to {wanted} may be needed, and are allowed")

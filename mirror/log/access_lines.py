@@ -20,14 +20,22 @@ _PLAIN = bytes(range(0x20, 0x7F))
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
-def open_access_log(log: Log, stream: LogStream) -> AccessLog | None:
-    """The access log as configured, or none. The caller runs `run` in a task and awaits `aclose` at the end."""
-    return AccessLog(renderer(log.format), stream.write_patiently) if log.access else None
+def open_access_log(log: Log, stream: LogStream, worker: int | None = None) -> AccessLog | None:
+    """The access log as configured, or none. The caller runs `run` in a task and awaits `aclose` at the end.
+
+    `worker`: its number, for every line of one among several.
+    """
+    return AccessLog(renderer(log.format, worker), stream.write_patiently) if log.access else None
 
 
-def renderer(form: str) -> Callable[[Sequence[AccessRecord]], bytes]:
+def renderer(form: str, worker: int | None = None) -> Callable[[Sequence[AccessRecord]], bytes]:
     """What makes lines of records in this format of the configuration."""
-    return json_lines if form == "json" else console_lines
+    lines, end = (json_lines, b',"worker":%d}\n') if form == "json" else (console_lines, b" worker=%d\n")
+    if worker is None:
+        return lines
+    usual, own = (b"}\n" if form == "json" else b"\n"), end % worker
+    # No line holds such an end within: JSON escapes it, and the columns leave no control character.
+    return lambda records: lines(records).replace(usual, own)
 
 
 def json_lines(records: Sequence[AccessRecord]) -> bytes:

@@ -19,15 +19,17 @@ from mirror.log.redaction import clean_lines, clean_named
 from mirror.log.stream import LogStream
 
 
-def configure(log: Log, stream: LogStream, environ: Mapping[str, str]) -> None:
+def configure(log: Log, stream: LogStream, environ: Mapping[str, str], worker: int | None = None) -> None:
     """Send all events of the process to `stream`. Colours only for a terminal without NO_COLOR (https://no-color.org).
 
-    The one who starts the process calls this, once; tests that call it put `structlog.reset_defaults` behind it.
+    `worker`: its number, for every line of one among several. The one who starts the process calls this, and again in
+    each child; tests that call it put `structlog.reset_defaults` behind it.
     """
     level = logging.getLevelNamesMapping()[log.level.upper()]
     colours = stream.is_terminal and not environ.get("NO_COLOR")
     rendering = [cleaned, _json if log.format == "json" else _console(colours)]
     shared: list[Processor] = [
+        *([] if worker is None else [_of(worker)]),
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -73,6 +75,14 @@ def cleaned(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict
     if exception is not None:
         clean["exception"] = clean_lines(str(exception))
     return clean
+
+
+def _of(worker: int) -> Processor:
+    def of_this_worker(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        event["worker"] = worker
+        return event
+
+    return of_this_worker
 
 
 class Lines:

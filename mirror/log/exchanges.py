@@ -37,6 +37,8 @@ class Exchange(Protocol):
     def bytes(self) -> int: ...
     @property
     def failure(self) -> str | None: ...
+    @property
+    def prefetch(self) -> bool: ...
 
 
 def asked(exchange: Exchange) -> None:
@@ -56,5 +58,6 @@ def asked(exchange: Exchange) -> None:
         "bytes": exchange.bytes,
         "seconds": round(exchange.seconds, 3),
         "failure": exchange.failure,
+        "prefetch": exchange.prefetch or None,  # before any client has asked for it
     }
     _log.info("asked upstream", **{name: value for name, value in fields.items() if value is not None})

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 _request_id: ContextVar[str | None] = ContextVar("mirror_request_id", default=None)
+_ahead: ContextVar[bool] = ContextVar("mirror_ahead", default=False)
 
 
 def current() -> str | None:
@@ -28,3 +29,19 @@ def entered(request_id: str) -> Iterator[None]:
         yield
     finally:
         _request_id.reset(token)
+
+
+def is_ahead() -> bool:
+    """Whether the work is done before any client has asked for it."""
+    return _ahead.get()
+
+
+@contextmanager
+def ahead(request_id: str | None) -> Iterator[None]:
+    """The same for work that is done ahead of what this request will want next, if there was one."""
+    request, early = _request_id.set(request_id), _ahead.set(True)
+    try:
+        yield
+    finally:
+        _ahead.reset(early)
+        _request_id.reset(request)

@@ -1,4 +1,4 @@
-"""What a manifest says of other content: its media type, digest and size. Never where else it might be fetched.
+"""What a manifest says of other content: its media type, digest and size. That it lies elsewhere, but never where.
 
 https://github.com/opencontainers/image-spec/blob/main/descriptor.md
 """
@@ -21,11 +21,15 @@ _any_digest = re.compile(r"([a-z0-9]+(?:[+._-][a-z0-9]+)*):[a-zA-Z0-9=_-]+", re.
 
 @dataclass(frozen=True, slots=True)
 class Descriptor:
-    """`size` in bytes; `media_type` is empty where a document leaves it out. `urls` and embedded data are not kept."""
+    """`size` in bytes; `media_type` is empty where a document leaves it out. `urls` and embedded data are not kept.
+
+    `foreign`: there are `urls`, so that a registry need not have it.
+    """
 
     media_type: str
     digest: Digest
     size: int
+    foreign: bool = False
 
     @classmethod
     def parse(cls, document: object) -> Self:
@@ -36,7 +40,8 @@ class Descriptor:
         if not isinstance(document, Mapping):
             raise Malformed("a descriptor that is not an object", code=Code.BAD_UPSTREAM)
         media_type, digest, size = map(document.get, ("mediaType", "digest", "size"))
-        return cls("" if media_type is None else _media_type(media_type), _digest(digest), _size(size))
+        named = "" if media_type is None else _media_type(media_type)
+        return cls(named, _digest(digest), _size(size), bool(document.get("urls")))
 
 
 def _media_type(value: object) -> str:

@@ -16,6 +16,7 @@ from mirror.pull.content import Answer, FoundBlob
 from mirror.pull.fetches import Fetches, Reader
 from mirror.pull.memory import SMALL, Memory
 from mirror.pull.reading import opened, read_whole
+from mirror.pull.turns import SOMEBODYS, Wish
 from mirror.pull.upstreams import Target
 from mirror.store.blobs import OpenBlob
 from mirror.store.catalog import Key
@@ -64,7 +65,7 @@ class Blobs:
         self._store.used(name, time.time())
         return FoundBlob(digest, len(body), body, _hit(proof))
 
-    async def find(self, target: Target, digest: Digest) -> FoundBlob:
+    async def find(self, target: Target, digest: Digest, wish: Wish = SOMEBODYS) -> FoundBlob:
         """The blob, which may still be growing; its content is the receiver's to close.
 
         Raises UpstreamError when neither we nor the upstream can give it, before a byte is promised. May be cancelled.
@@ -82,7 +83,7 @@ class Blobs:
             self._refuse_absent(target, digest)
         if self._fetched_for_another(target, digest) and self._proof(target, digest) is None:
             await self._ask(target, digest)
-        return await self._follow(target, digest)
+        return await self._follow(target, digest, wish)
 
     async def head(self, target: Target, digest: Digest) -> FoundBlob:
         """What an answer to HEAD needs. Starts no fetch. Raises as `find`."""
@@ -101,10 +102,10 @@ class Blobs:
     async def aclose(self) -> None:
         await self._questions.aclose()
 
-    async def _follow(self, target: Target, digest: Digest) -> FoundBlob:
+    async def _follow(self, target: Target, digest: Digest, wish: Wish) -> FoundBlob:
         """Read along with a fetch. Small blobs are waited for, so that what is wrong with them is said in an answer."""
         while True:
-            reader, joined = self._fetches.join(target, digest)
+            reader, joined = self._fetches.join(target, digest, wish)
             try:
                 await self._started(reader)
             except (Absent, Denied) as error:
@@ -112,7 +113,7 @@ class Blobs:
                 if reader.repository != target.repository:
                     continue  # what another repository is told is no word about this one
                 if isinstance(error, Absent):
-                    self._store.facts.put_absent(_absence(target, digest), target.upstream.policy.not_found_ttl)
+                    self._store.facts.put_absent(absence_of(target, digest), target.upstream.policy.not_found_ttl)
                 raise
             except BaseException:
                 reader.close()
@@ -168,7 +169,7 @@ class Blobs:
             try:
                 size = await target.upstream.registry.head_blob(target.repository, digest)
             except Absent:
-                self._store.facts.put_absent(_absence(target, digest), target.upstream.policy.not_found_ttl)
+                self._store.facts.put_absent(absence_of(target, digest), target.upstream.policy.not_found_ttl)
                 raise
             if None not in (held, size) and held != size:
                 raise Nonsense(f"{target.name} says that it has that blob, but with another size than it has")
@@ -178,11 +179,12 @@ class Blobs:
         return await self._questions.join((target.name, target.repository, digest), asked)
 
     def _refuse_absent(self, target: Target, digest: Digest) -> None:
-        if self._store.facts.absent(_absence(target, digest)):
+        if self._store.facts.absent(absence_of(target, digest)):
             raise Absent("the upstream has no such blob", code=Code.BLOB_UNKNOWN)
 
 
-def _absence(target: Target, digest: Digest) -> Key:
+def absence_of(target: Target, digest: Digest) -> Key:
+    """What the upstream's word that this repository has no such blob is noted under."""
     # Of another kind than a manifest's: registries do not give manifests as blobs, nor blobs as manifests.
     return Key("absent-blob", target.name, target.repository, str(digest))
 

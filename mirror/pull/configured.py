@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from yarl import URL
 
+from mirror.allowance import allowance
 from mirror.config import settings as configured
 from mirror.config.patterns import is_pattern
 from mirror.config.registries import search_of
@@ -35,12 +36,12 @@ class Making:
         self._settings = settings
         self._resolved = settings.resolved_upstreams()
         self._observe = observe
-        self._surroundings = surroundings
+        self._surroundings = replace(surroundings, download=allowance(settings.limits.download))
         self._closing = AsyncExitStack()
         if surroundings.resolver is None:
             resolver = Resolver()
             self._closing.push_async_callback(resolver.close)
-            self._surroundings = replace(surroundings, resolver=resolver)
+            self._surroundings = replace(self._surroundings, resolver=resolver)
 
     async def make(self) -> Upstreams:
         """Raises ConfigurationError when a certificate or proxy cannot be used; what was made by then is closed."""
@@ -70,9 +71,11 @@ class Making:
         upstream, limits = self._resolved[entry], self._settings.limits
         transport = Transport(name, upstream, limits, self._observe, self._surroundings)
         registry = Registry(name, upstream, limits, transport, self._surroundings.clock)
-        return Upstream(
-            name, registry, policy_of(upstream), upstream.allow, upstream.deny, self._search(name, upstream)
-        )
+        # Where requests are rationed, each one that nobody has asked for is one that somebody has to wait for.
+        prefetches = (upstream.prefetch or self._settings.prefetch) == "auto" and upstream.request_rate is None
+        lanes = limits.connections_per_blob if upstream.request_rate is None else 1
+        search = self._search(name, upstream)
+        return Upstream(name, registry, policy_of(upstream), upstream.allow, upstream.deny, search, prefetches, lanes)
 
     def _search(self, name: str, upstream: configured.Upstream) -> Search | None:
         """The search of this upstream over connections of its own, on which no credential ever goes."""

@@ -7,7 +7,6 @@ F9  nothing stays of it but what the next fetch can go on with.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 
 from mirror.errors import (
@@ -18,12 +17,17 @@ from mirror.errors import (
     MirrorError,
     Nonsense,
     SizeMismatch,
+    StoreBusy,
     StoreError,
     Unreachable,
     UpstreamError,
 )
 from mirror.oci.digest import Digest
 from mirror.pull.growth import Growth
+from mirror.pull.patience import Patience
+from mirror.pull.pieces import next_piece
+from mirror.pull.ranges import Ranges, Ways
+from mirror.pull.rescue import begin_alike
 from mirror.pull.sink import Sink
 from mirror.pull.upstreams import Target
 from mirror.store.blobs import OpenBlob
@@ -31,8 +35,6 @@ from mirror.store.index import Member
 from mirror.store.store import Store
 from mirror.upstream.blob_body import BlobBody
 
-_PIECE = 256 * 1024  # bytes that are worth a trip to a thread
-_FILL = 0.002  # seconds that a slow wire is given to bring more than a few packets
 _PAUSES = (0.0, 0.2, 0.5, 1.0, 2.0)  # seconds before another try, by the number of tries without progress
 _WORTH = 64 * 1024  # bytes of one body that are worth another without a pause
 _LONGEST_PAUSE = 10.0  # seconds, whatever the upstream wishes: readers are waiting
@@ -51,40 +53,58 @@ class Fetch:
         self.sink = Sink(digest, store, self.growth)
         self._store = store
         self._resumes = resumes
+        self.patience = Patience()
         self._source: BlobBody | None = None  # that was read last
+        self.ways: Ways | None = None  # to fetch it over more than one connection
+        self._ranges: Ranges | None = None
 
     @property
     def failure(self) -> MirrorError | None:
         """What the fetch ended with, if it ended without the blob."""
         return self.growth.failure
 
-    async def run(self) -> None:
-        """Download, verify, commit. Raises nothing but its own cancellation: failures go to the readers."""
+    async def run(self) -> bool:
+        """Download, verify, commit. False when a sibling process is at it: then nothing was done.
+
+        Raises nothing but its own cancellation: failures go to the readers. Whoever ran it ends `growth`.
+        """
         try:
             stored = await self.sink.open()
             if stored is not None:
-                await self._serve(stored)
+                await self.serve(stored)
             else:
                 await self._download()
+        except StoreBusy as error:
+            if self._store.siblings.count > 1:
+                return False
+            self.growth.fail(error)
         except MirrorError as error:
             self.growth.fail(error)
         except asyncio.CancelledError:
             self.growth.fail(Unreachable("the mirror is shutting down"))
             raise
-        finally:
-            self.growth.end()
+        return True
 
-    async def _serve(self, stored: OpenBlob) -> None:
+    async def serve(self, stored: OpenBlob) -> None:
         """Hand out what somebody else has brought meanwhile, once the upstream says that it is ours too."""
-        self.growth.descriptor = stored.descriptor
-        await self._ask()
-        self.growth.complete(stored.size)
+        growth = self.growth
+        if not growth.read_in(stored.descriptor, stored.size):
+            try:
+                alike = await self._store.run(begin_alike, growth.descriptor, stored.descriptor, growth.progress)
+                if not alike:
+                    raise DigestMismatch("what readers have had of a blob is not how it begins")
+            except BaseException:
+                stored.close()
+                raise
+            growth.turn(stored.descriptor, growth.progress)
+        await self.ask()
+        growth.complete(stored.size)
 
     async def _download(self) -> None:
         sink = self.sink
         try:
-            await self._fill()
-            sink.verify()
+            await self._bring()
+            await sink.verify()
         except StoreError as error:
             if self._source is not None and isinstance(error, (DigestMismatch, SizeMismatch)):
                 self._source.doubt()
@@ -96,16 +116,30 @@ class Fetch:
         self.growth.complete(sink.offset)  # readers need not wait for the disk
         await sink.keep()
 
+    async def _bring(self) -> None:
+        """Bring the sink to its end, over as many connections at a time as may be used."""
+        if self.ways is None:
+            return await self._fill()
+        self._ranges = Ranges(self.target, self.digest, self._store, self.sink, self.ways)
+        try:
+            if self.sink.offset:
+                await self._ranges.take_up()
+                await self._ranges.advance()
+            await self._fill()
+        finally:
+            await self._ranges.aclose()
+
     async def _fill(self) -> None:
         """Bring the sink to its end, over as many bodies as that takes (F7)."""
         sink = self.sink
         if sink.offset == sink.total:
-            await self._ask()  # an earlier process ended just before its commit: perhaps for another repository
+            await self.ask()  # an earlier process ended just before its commit: perhaps for another repository
         barren, by_range = 0, True
         while sink.total is None or sink.offset < sink.total:
             before = sink.offset
             try:
-                await self._take(before if by_range else 0)
+                if not await self._advanced():
+                    await self._take(sink.offset if by_range else 0)
             except (Absent, Denied):
                 raise  # its last word, also in the middle of a blob
             except UpstreamError as error:
@@ -115,22 +149,34 @@ class Fetch:
                 by_range = not (by_range and before and isinstance(error, Nonsense))
                 if by_range and (not self.growth.has_begun or barren > self._resumes):
                     raise
+                if self.patience.is_over(sink.offset, 0.0 if self._source is None else self._source.held):
+                    raise
                 _log.info("%s broke off at byte %d: %s", self.digest, sink.offset, error)
                 pause = _PAUSES[min(barren if gained >= _WORTH else max(barren, 1), len(_PAUSES) - 1)]
                 pause += error.retry_after or 0
                 await asyncio.sleep(min(pause, _LONGEST_PAUSE))
+        await sink.settle()
         self.growth.begin(sink.total, sink.offset)
 
+    async def _advanced(self) -> bool:
+        """Whether that was all, once what other connections have brought, or are bringing, is appended."""
+        if self._ranges is not None and self.growth.has_begun:
+            await self._ranges.advance()
+        return self.sink.offset == self.sink.total
+
     async def _take(self, offset: int) -> None:
-        """Append what one body, asked for from `offset` on, brings of the rest."""
-        async with self.target.upstream.registry.blob(self.target.repository, self.digest, offset) as body:
+        """Append what one body, asked for from `offset` on, brings of what is not here yet."""
+        stop = self._ranges.edge if self._ranges is not None and offset == self.sink.offset else None
+        async with self.target.upstream.registry.blob(self.target.repository, self.digest, offset, stop) as body:
             self._source = body
             if not await self._accept(body):
                 return
-            await self._copy(body)
-            if body.total is None:
+            if self._ranges is not None:
+                self._ranges.begin(body)
+            is_rest = await self._copy(body)
+            if is_rest and body.total is None:
                 await self._end()
-            elif self.sink.offset < body.total:
+            elif is_rest and self.sink.offset < (body.total or 0):
                 raise Interrupted("the upstream's body ended early")
 
     async def _end(self) -> None:
@@ -149,42 +195,42 @@ class Fetch:
                 body.doubt()
                 raise Nonsense("the upstream changed the size of a blob while sending it")
             await self.sink.restart()
+            if self._ranges is not None:
+                await self._ranges.forget()
             return False
         if body.total is not None:
             await self.sink.expect(body.total)
-        self._prove()
+        self.prove()
+        await self.sink.settle()
         self.growth.begin(self.sink.total, self.sink.offset)
         return True
 
-    async def _copy(self, body: BlobBody) -> None:
-        """Append the body to the ingest, but for what is there already: an upstream may send all of it again."""
+    async def _copy(self, body: BlobBody) -> bool:
+        """Append the body to the ingest, but for what is here already: an upstream may send all of it again.
+
+        False when that left some of the body behind: other connections bring the rest.
+        """
         behind = self.sink.offset - body.offset
-        piece = await body.read()
-        while piece:
+        following = next_piece if self._ranges is None else self._ranges.piece
+        while piece := await following(body):
             fresh, behind = piece[behind:], max(behind - len(piece), 0)
+            edge = self._ranges.edge if self._ranges is not None else None
+            if edge is not None and self.sink.offset + len(fresh) >= edge:
+                await self.sink.append(fresh[: edge - self.sink.offset])
+                return False
             if self.sink.total is not None and self.sink.offset + len(fresh) > self.sink.total:
                 raise SizeMismatch("the upstream sent more bytes than the blob was said to have")
             if fresh:
                 await self.sink.append(fresh)
-                self.growth.proceed(self.sink.offset)
-            piece = await _piece(body)
+        return True
 
-    async def _ask(self) -> None:
+    async def ask(self) -> None:
         """Have the upstream's word that this repository has the blob, unless we have it."""
         target = self.target
         if self._store.facts.member(target.name, target.repository, str(self.digest)) is None:
             await target.upstream.registry.head_blob(target.repository, self.digest)
-            self._prove()
+            self.prove()
 
-    def _prove(self) -> None:
+    def prove(self) -> None:
+        """Note that the upstream has said that this repository has the blob."""
         self._store.facts.prove(Member(self.target.name, self.target.repository, str(self.digest)))
-
-
-async def _piece(body: BlobBody) -> bytes:
-    """As much as is worth a thread, if the wire brings it in time; b"" at the end."""
-    piece = await body.read()
-    if piece and len(piece) < _PIECE // 4:
-        await asyncio.sleep(_FILL)
-        with contextlib.suppress(Interrupted):  # what has come counts; the next reading raises it again
-            piece += body.read_ready(_PIECE - len(piece))
-    return piece

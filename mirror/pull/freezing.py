@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Callable
 
+from mirror.siblings import LOST
 from mirror.store.freeze import Freeze, checked_reason
 from mirror.store.store import Store
 from mirror.upstream.contact import Contact
@@ -18,7 +19,10 @@ _log = logging.getLogger(__name__)
 
 
 class Freezing:
-    """`now`: the wall clock, in seconds. Calls that change something take turns."""
+    """`now`: the wall clock, in seconds. Calls that change something take turns.
+
+    What one process is told holds for its siblings: they hear `frozen`, with since when and why, or `thawed`.
+    """
 
     def __init__(self, contact: Contact, store: Store, now: Callable[[], float] = time.time) -> None:
         self._contact = contact
@@ -26,6 +30,10 @@ class Freezing:
         self._now = now
         self._turn = asyncio.Lock()
         self._current: Freeze | None = None
+        self._siblings = store.siblings
+        self._siblings.hear("frozen", lambda since, reason: self._hear(Freeze(since, reason)))
+        self._siblings.hear("thawed", lambda: self._hear(None))
+        self._siblings.hear(LOST, lambda: self._hear(store.freeze_note.read()))
 
     @property
     def current(self) -> Freeze | None:
@@ -48,10 +56,13 @@ class Freezing:
         reason = checked_reason(reason)
         async with self._turn:
             since = self._now() if self._current is None else self._current.since
-            self._current = freeze = Freeze(since, reason)
-            self._contact.freeze()
+            freeze = Freeze(since, reason)
+            self._spread(freeze)
             _log.warning("contact with upstreams is frozen by the operator%s", f": {reason}" if reason else "")
-            await self._store.run(self._store.freeze_note.write, freeze)
+            try:
+                await self._store.run(self._store.freeze_note.write, freeze)
+            finally:
+                self._spread(freeze)  # once more: who has heard `LOST` meanwhile has read what was there before
             return freeze
 
     async def thaw(self) -> None:
@@ -62,3 +73,16 @@ class Freezing:
                 _log.warning("contact with upstreams is allowed again by the operator")
             self._current = None
             self._contact.thaw()
+            self._siblings.tell("thawed")
+
+    def _spread(self, freeze: Freeze) -> None:
+        self._hear(freeze)
+        self._siblings.tell("frozen", freeze.since, freeze.reason)
+
+    def _hear(self, freeze: Freeze | None) -> None:
+        """Be as a sibling is, which has written it down."""
+        self._current = freeze
+        if freeze is None:
+            self._contact.thaw()
+        else:
+            self._contact.freeze()

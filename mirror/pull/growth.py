@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Callable
 
-from mirror.errors import MirrorError
+from mirror.errors import MirrorError, SizeMismatch
 
 _LONGEST_REST = 600.0  # seconds; a client that takes nothing is let go long before
 
@@ -46,6 +47,7 @@ class Growth:
         self._moved = asyncio.Event()
         self._detour: tuple[int, int] | None = None  # from which byte on another descriptor has them
         self._forgotten = 0  # bytes at the beginning that are not there any more
+        self.on_grown: Callable[[], None] | None = None  # called when any of this may have changed
 
     # for readers
 
@@ -56,6 +58,16 @@ class Growth:
             return self._progress
         last = self._progress if self.total is None else self.total
         return min(self._progress, max(last - 1, 0))
+
+    @property
+    def progress(self) -> int:
+        """How many bytes are there."""
+        return self._progress
+
+    @property
+    def has_turned(self) -> bool:
+        """Whether the bytes that come are in another file than those that came first (F12)."""
+        return self._detour is not None
 
     @property
     def has_begun(self) -> bool:
@@ -76,6 +88,11 @@ class Growth:
         if self._detour is not None and offset < self._detour[0]:
             return min(end, self._detour[0])
         return end
+
+    @property
+    def is_orphaned(self) -> bool:
+        """Whether readers have had bytes of a file that has no name any more."""
+        return bool(self._progress) and self.descriptor >= 0 and not os.fstat(self.descriptor).st_nlink
 
     def descriptor_at(self, position: int) -> int:
         """Of the file that has the byte at `position`, and those that are ready after it."""
@@ -125,12 +142,34 @@ class Growth:
         self._progress = progress
         grown, self._grown = self._grown, asyncio.Event()
         grown.set()
+        if self.on_grown is not None:
+            self.on_grown()
+
+    def read_in(self, descriptor: int, size: int) -> bool:
+        """Let readers read in this file, of which `size` bytes are there, from now on; it is closed with the growth.
+
+        False when they have had bytes of another file, or more than there are: then it is left to the caller (F11).
+        """
+        if self._progress and self.descriptor >= 0:
+            same = os.fstat(descriptor).st_ino == os.fstat(self.descriptor).st_ino
+            if not same or size < self._progress or self._detour is not None:
+                return False
+            os.close(descriptor)
+        else:
+            if self.descriptor >= 0:
+                os.close(self.descriptor)
+            self.descriptor = descriptor
+        if self.has_begun:
+            self.proceed(size)
+        return True
 
     def turn(self, descriptor: int, start: int) -> None:
         """From `start` on the bytes are in another file (F12), which is closed with the first one."""
         if self._detour is not None:
             os.close(self._detour[1])
         self._detour = (start, descriptor)
+        if self.on_grown is not None:
+            self.on_grown()
 
     async def room(self, window: int) -> int:
         """Wait until the slowest reader is less than `window` bytes behind; from where on bytes are still wanted.
@@ -151,7 +190,10 @@ class Growth:
         return self._progress
 
     def complete(self, size: int) -> None:
-        """All bytes are there, and they are the right ones."""
+        """All bytes are there, and they are the right ones; but whoever was told of another size has had others."""
+        if self.has_begun and (self.total not in (None, size) or size < self._progress):
+            self.fail(SizeMismatch("a blob is not as long as its readers have been told"))
+            return
         self.verified = True
         self.total = size
         self._begun.set()

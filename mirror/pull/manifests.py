@@ -17,6 +17,7 @@ from mirror.pull.tags import Tags
 from mirror.pull.upstreams import Target
 from mirror.store.catalog import Key
 from mirror.store.facts import Facts
+from mirror.store.leases import PATIENCE, Leases
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +38,12 @@ class Question:
 class Manifests:
     """The manifests of all upstreams."""
 
-    def __init__(self, shelf: Shelf, tags: Tags, facts: Facts, ledger: Ledger) -> None:
+    def __init__(self, shelf: Shelf, tags: Tags, facts: Facts, ledger: Ledger, leases: Leases) -> None:
         self._shelf = shelf
         self._tags = tags
         self._facts = facts
         self._ledger = ledger
+        self._leases = leases
         self._flights: Flights[tuple[str, str, Digest, bool], FoundManifest] = Flights("manifest")
 
     def recall(self, question: Question) -> FoundManifest | None:
@@ -69,14 +71,25 @@ class Manifests:
         key = Key("absent", target.name, target.repository, str(digest))
         if self._facts.absent(key):
             raise Absent("the upstream has no such manifest", code=Code.MANIFEST_UNKNOWN)
-        try:
-            return await self._flights.join(
-                (target.name, target.repository, digest, question.body),
-                lambda: self._ask(question, digest),
-            )
-        except Absent:
-            self._facts.put_absent(key, target.upstream.policy.not_found_ttl)
-            raise
+        return await self._flights.join(
+            (target.name, target.repository, digest, question.body), lambda: self._ask_once(question, digest, key)
+        )
+
+    async def _ask_once(self, question: Question, digest: Digest, absence: Key) -> FoundManifest:
+        """Ask for all processes: who had to wait for another one looks first whether that has it now."""
+        target = question.target
+        async with self._leases.hold(f"manifest {target.name} {target.repository} {digest}", PATIENCE) as waited:
+            if waited:
+                if self._facts.absent(absence):
+                    raise Absent("the upstream has no such manifest", code=Code.MANIFEST_UNKNOWN)
+                manifest = await self._shelf.find(target, digest)
+                if manifest is not None:
+                    return FoundManifest(manifest, Answer(Outcome.HIT, manifest.since))
+            try:
+                return await self._ask(question, digest)
+            except Absent:
+                self._facts.put_absent(absence, target.upstream.policy.not_found_ttl)
+                raise
 
     async def _ask(self, question: Question, digest: Digest) -> FoundManifest:
         target = question.target

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 from mirror.pull.blobs import Blobs
 from mirror.pull.fetches import Bounds, Fetches
+from mirror.pull.images import Images
 from mirror.pull.manifests import Manifests
 from mirror.pull.memory import Memory
+from mirror.pull.prefetch import Prefetch
 from mirror.pull.referrers import Referrers
 from mirror.pull.repositories import Repositories
 from mirror.pull.searches import Searches
@@ -42,17 +44,20 @@ class Pulls:
         shelf = Shelf(store, memory, sizes.manifest)
         self.upstreams = upstreams
         self.fetches = Fetches(store, bounds)
-        self.ledger = Ledger()
-        tags = Tags(shelf, store.facts, self.ledger, now)
-        self.manifests = Manifests(shelf, tags, store.facts, self.ledger)
+        self.images = Images()
+        self.prefetch = Prefetch(store, self.fetches, self.images)
+        self.ledger = Ledger(siblings=store.siblings)
+        tags = Tags(shelf, store.facts, self.ledger, store.leases, now)
+        self.manifests = Manifests(shelf, tags, store.facts, self.ledger, store.leases)
         self.blobs = Blobs(store, self.fetches, memory)
-        self.tag_lists = TagLists(store.facts, now)
-        self.referrers = Referrers(self.manifests, store.facts, now)
+        self.tag_lists = TagLists(store.facts, store.leases, now)
+        self.referrers = Referrers(self.manifests, store.facts, store.leases, now)
         self.repositories = Repositories(upstreams, store.facts)
         self.searches = Searches(upstreams, self.repositories)
 
     async def aclose(self) -> None:
         """End every call and every fetch under way; what fetches have got stays, and is gone on with."""
+        self.prefetch.close()
         await self.searches.aclose()
         await self.referrers.aclose()
         await self.manifests.aclose()

@@ -23,6 +23,7 @@ from mirror.pull.referrer_sources import ReferrerSources, ReferrersQuestion
 from mirror.pull.upstreams import Target
 from mirror.store.catalog import Key
 from mirror.store.facts import Facts
+from mirror.store.leases import PATIENCE, Leases
 from mirror.store.listing import Listing
 from mirror.tasks import worked
 
@@ -52,13 +53,17 @@ class _Known:
 class Referrers:
     """The referrers of all upstreams. Lists are kept whole, whatever is asked of them. `now` is the wall clock."""
 
-    def __init__(self, manifests: Manifests, facts: Facts, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, manifests: Manifests, facts: Facts, leases: Leases, now: Callable[[], float] = time.time
+    ) -> None:
         self._sources = ReferrerSources(manifests, facts)
         self._facts = facts
+        self._leases = leases
         self._now = now
         self._memory: LRUCache[Key, _Known] = LRUCache(_KEPT, lambda known: len(known.listing.text) + _OVERHEAD)
         # Who waits for one may want another part of it, so what they share is the whole list.
         self._flights: Flights[Key, tuple[_Known, Answer]] = Flights("referrers")
+        facts.watch(self._changed)
 
     async def find(self, question: ReferrersQuestion) -> FoundReferrers:
         """The list. Raises UpstreamError when nobody can tell what is on it. May be cancelled.
@@ -89,7 +94,20 @@ class Referrers:
         if self._facts.absent(_absence(key)):
             raise Absent("the upstream has no such manifest", code=Code.MANIFEST_UNKNOWN)
         old = None if verdict is Verdict.OVERDUE else known
-        return await self._flights.join(key, lambda: self._ask(question, old))
+        return await self._flights.join(key, lambda: self._ask_once(question, old))
+
+    async def _ask_once(self, question: ReferrersQuestion, old: _Known | None) -> tuple[_Known, Answer]:
+        """Ask for all processes: who had to wait for another one looks first whether that has the list now."""
+        key = _key(question)
+        async with self._leases.hold(str(key), PATIENCE) as waited:
+            if waited:
+                self._memory.pop(key, None)
+                known = await self._recall(key)
+                if known is not None and self._judge(question.target, known) is Verdict.FRESH:
+                    return known, Answer(Outcome.HIT, known.listing.checked)
+                if self._facts.absent(_absence(key)):
+                    raise Absent("the upstream has no such manifest", code=Code.MANIFEST_UNKNOWN)
+            return await self._ask(question, old)
 
     async def _ask(self, question: ReferrersQuestion, old: _Known | None) -> tuple[_Known, Answer]:
         target, key, asked = question.target, _key(question), self._now()
@@ -114,6 +132,13 @@ class Referrers:
         if answer.outcome is not Outcome.STALE:
             self._keep(question, known)
         return known, answer
+
+    def _changed(self, key: Key | None) -> None:
+        """Another process has learned more."""
+        if key is None:
+            self._memory.clear()
+        else:
+            self._memory.pop(key, None)
 
     def _judge(self, target: Target, known: _Known | None) -> Verdict:
         """A list is never immutable, whatever the patterns of tags that are may match.

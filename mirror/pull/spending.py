@@ -10,10 +10,13 @@ from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from mirror.siblings import Alone, Siblings
+
 _SPAN = 300.0  # seconds that are counted together
 _LONGEST = 86400.0  # seconds after which a pull is forgotten
 _SPENDERS = 1000
 OTHERS = "others"
+_ALONE = Alone()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +38,21 @@ class Spent:
 
 
 class Ledger:
-    """`now` is any clock, in seconds, that does not go back. `spenders`: so many are told apart."""
+    """`now` is any clock, in seconds, that does not go back. `spenders`: so many are told apart.
 
-    def __init__(self, now: Callable[[], float] = time.monotonic, spenders: int = _SPENDERS) -> None:
+    To `siblings` each pull is told, as `spent` with upstream, repository and client: all of them know them all.
+    """
+
+    def __init__(
+        self,
+        now: Callable[[], float] = time.monotonic,
+        spenders: int = _SPENDERS,
+        siblings: Siblings = _ALONE,
+    ) -> None:
         self._now = now
         self._most = spenders
+        self._siblings = siblings
+        siblings.hear("spent", lambda *names: self._count(Spender(*names)))
         self._spent: dict[Spender, deque[list[float]]] = {}  # for each, the spans it was seen in and its pulls there
 
     def __len__(self) -> int:
@@ -47,6 +60,10 @@ class Ledger:
 
     def note(self, spender: Spender) -> None:
         """One more manifest was fetched for this one."""
+        self._count(spender)
+        self._siblings.tell("spent", spender.upstream, spender.repository, spender.client)
+
+    def _count(self, spender: Spender) -> None:
         now = self._now()
         if spender not in self._spent and len(self._spent) >= self._most:
             self._forget(now - _LONGEST)

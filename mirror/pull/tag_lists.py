@@ -13,9 +13,11 @@ from mirror.errors import Absent, Denied, UpstreamError
 from mirror.flights import Flights
 from mirror.outcome import Outcome
 from mirror.pull.content import Answer
+from mirror.pull.handed_pages import HandedPages, page_key
 from mirror.pull.tag_names import TagNames
 from mirror.pull.upstreams import Target
 from mirror.store.facts import Facts
+from mirror.store.leases import PATIENCE, Leases
 from mirror.upstream.answers import TagsPage
 
 LARGEST_PAGE = 10_000  # names; a client's number is clamped to it, never allocated from
@@ -39,8 +41,14 @@ class TagLists:
     """The tag lists of all upstreams. `now` is the wall clock, `clock` a monotonic one, both in seconds."""
 
     def __init__(
-        self, facts: Facts, now: Callable[[], float] = time.time, clock: Callable[[], float] = time.monotonic
+        self,
+        facts: Facts,
+        leases: Leases,
+        now: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._leases = leases
+        self._handed = HandedPages(facts, now)
         self._now = now
         self._names = TagNames(facts, now)
         self._flights: Flights[_Asked, TagList] = Flights("tags")
@@ -54,10 +62,22 @@ class TagLists:
         limit = None if n is None else min(n, LARGEST_PAGE)
         key = (target.name, target.repository, limit, last)
         page = None if last is None else self._pages.get(key)
-        return page or await self._flights.join(key, lambda: self._ask(target, key))
+        return page or await self._flights.join(key, lambda: self._ask_once(target, key))
 
     async def aclose(self) -> None:
         await self._flights.aclose()
+
+    async def _ask_once(self, target: Target, asked: _Asked) -> TagList:
+        """Ask for all processes: who had to wait for another one takes the page that it has come back with."""
+        key, began = page_key(asked), self._now()
+        async with self._leases.hold(str(key), PATIENCE) as waited:
+            handed = self._handed.take(key, began) if waited else None
+            if handed is not None:
+                return TagList(*handed, Answer(Outcome.MISS))
+            page = await self._ask(target, asked)
+            if self._leases.is_wanted(str(key)) and page.answer.outcome is not Outcome.STALE:
+                self._handed.give(key, page.names, page.more)
+            return page
 
     async def _ask(self, target: Target, asked: _Asked) -> TagList:
         *_, n, last = asked
@@ -85,8 +105,10 @@ def _asked_for(page: TagsPage, n: int | None, last: str | None) -> TagList:
     """The part of the upstream's page that was asked for: there are registries that heed neither `n` nor `last`."""
     if page.whole:
         return _page(page.names, n, last, Answer(Outcome.MISS))
-    names = page.names
-    if last is not None and last in names:
+    names, unheeded = page.names, last is not None and last in page.names
+    if not page.more and (last is None or unheeded):
+        return _page(sorted(names), n, last, Answer(Outcome.MISS))  # docker-registry 2.8 neither pages nor sorts
+    if last is not None and unheeded:
         names = names[names.index(last) + 1 :]
     if n is not None and len(names) > n:
         return TagList(names[:n], True, Answer(Outcome.MISS))

@@ -34,6 +34,7 @@ class TagNames:
         self._facts = facts
         self._now = now
         self._heard: LRUCache[Key, KnownNames] = LRUCache(_KEPT, getsizeof=lambda known: len(known.names) + 1)
+        facts.watch(self._changed)
 
     def hear(self, target: Target, last: str | None, page: TagsPage) -> None:
         """Take up what the upstream has listed after `last`."""
@@ -59,6 +60,13 @@ class TagNames:
         """The upstream says that there is no such repository."""
         self._heard.pop(_key(target), None)
         self._facts.forget_listing(_key(target))
+
+    def _changed(self, key: Key | None) -> None:
+        """Another process has heard more."""
+        if key is None:
+            self._heard.clear()
+        else:
+            self._heard.pop(key, None)
 
     def _listed(self, key: Key) -> KnownNames:
         known = self._heard.get(key)

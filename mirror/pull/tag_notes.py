@@ -45,8 +45,14 @@ class TagNotes:
         self._now = now
         # The last word of a HEAD on tags whose manifest is not held yet: written down once it is.
         self._heard: LRUCache[Key, TagRecord] = LRUCache(_HEARD_KEPT)
+        facts.watch(self._changed)
 
     def record(self, place: Place) -> TagRecord | None:
+        return self._facts.tag(place.key)
+
+    def look_again(self, place: Place) -> TagRecord | None:
+        """The same as it is on disk, where another process may just have noted it."""
+        self._facts.look_again(place.key)
         return self._facts.tag(place.key)
 
     def judge(self, place: Place, record: TagRecord | None, no_cache: bool) -> Verdict:
@@ -87,6 +93,13 @@ class TagNotes:
         for key in [key for key in self._heard if (key.upstream, key.repository) == here]:
             if self._heard[key].digest == name:
                 self.write(Place(target, key), self._heard[key])
+
+    def _changed(self, key: Key | None) -> None:
+        """Another process knows better."""
+        if key is None:
+            self._heard.clear()
+        else:
+            self._heard.pop(key, None)
 
 
 def _pressure(target: Target) -> float:

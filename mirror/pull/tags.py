@@ -24,13 +24,17 @@ from mirror.pull.upstreams import Target
 from mirror.pull.variants import MAIN, Variant, variant_for
 from mirror.store.catalog import Key, TagRecord
 from mirror.store.facts import Facts
+from mirror.store.leases import PATIENCE, Leases
 
 
 class Tags:
     """The tags of all upstreams. `now`: the wall clock, because what is noted outlives the process."""
 
-    def __init__(self, shelf: Shelf, facts: Facts, ledger: Ledger, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, shelf: Shelf, facts: Facts, ledger: Ledger, leases: Leases, now: Callable[[], float] = time.time
+    ) -> None:
         self._shelf = shelf
+        self._leases = leases
         self._now = now
         self._notes = TagNotes(facts, now)
         self._inquiries = Inquiries(shelf, self._notes, ledger, now)
@@ -77,9 +81,28 @@ class Tags:
             raise Absent("the upstream has no such tag", code=Code.MANIFEST_UNKNOWN)
         inquiry = Inquiry(question, variant, place, verdict, record, held, self._now())
         try:
-            return await self._answers.join((place.key, question.body), lambda: self._inquiries.make(inquiry))
+            return await self._answers.join((place.key, question.body), lambda: self._ask(inquiry))
         except Refused as error:
             return self._inquiries.refused(inquiry, error)
+
+    async def _ask(self, inquiry: Inquiry) -> FoundManifest:
+        """The answer, asked for once for all processes: who had to wait for another one takes what that has learned."""
+        async with self._leases.hold(str(inquiry.place.key), PATIENCE) as waited:
+            learned = await self._learned(inquiry) if waited else None
+            return learned or await self._inquiries.make(inquiry)
+
+    async def _learned(self, inquiry: Inquiry) -> FoundManifest | None:
+        """What another process has written down since this was asked."""
+        place = inquiry.place
+        record = self._notes.look_again(place)
+        if record is None and self._notes.absent(place):
+            raise Absent("the upstream has no such tag", code=Code.MANIFEST_UNKNOWN)
+        if record is None or record == inquiry.record:
+            return None
+        held = await self._shelf.find(place.target, Digest.parse(record.digest))
+        if held is None:
+            return None
+        return self._waiting(place, record, held) if record.failed else FoundManifest(held, Answer(Outcome.REVALIDATED))
 
     def _waiting(self, place: Place, record: TagRecord, held: Manifest) -> FoundManifest:
         words = warning_again(noted(record.trouble), place.target.name, self._now() - record.checked)

@@ -30,6 +30,8 @@ class Upstream:
     allow: tuple[str, ...] = ("*",)
     deny: tuple[str, ...] = ()
     search: Search | None = None
+    prefetches: bool = True  # whether the rest of an image may be fetched before clients ask for it
+    connections_per_blob: int = 1  # at most so many at a time bring one blob, where several bring it sooner
 
     def admits(self, repository: str) -> bool:
         return any(fnmatchcase(repository, pattern) for pattern in self.allow) and not any(

@@ -6,14 +6,13 @@ import itertools
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address
+from typing import NamedTuple
 
-from aiohttp import web
-
+from mirror.collectors import Tally
 from mirror.log.access import AccessRecord
-from mirror.metrics import Tally
 from mirror.server.exchange import Exchange
+from mirror.server.heard import Asked
 
 _HOPS = 16  # addresses in X-Forwarded-For that are looked at
 
@@ -61,8 +60,7 @@ class Clients:
         return any(parsed in network for network in self._trusted)
 
 
-@dataclass(frozen=True, slots=True)
-class Asking:
+class Asking(NamedTuple):
     """What a request says of itself in the log. `path` has no query."""
 
     method: str
@@ -71,7 +69,7 @@ class Asking:
     forwarded: Sequence[str]
 
 
-def asking_of(request: web.BaseRequest) -> Asking:
+def asking_of(request: Asked) -> Asking:
     """What this request says."""
     headers = request.headers
     # What could not be parsed has an empty dictionary for its headers.

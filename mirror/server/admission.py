@@ -44,6 +44,11 @@ class Admission:
             del self._held[place]
 
 
+def address_of(peer: object) -> str:
+    """The address in what a transport says of who is at its other end; "-" where it says nothing."""
+    return str(peer[0]) if isinstance(peer, (tuple, list)) else str(peer or "-")
+
+
 @lru_cache(_REMEMBERED)
 def place_of(address: str) -> str:
     """What an address has in common with all those that one client can have for the asking."""

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-import os
-import signal
 import sys
-from collections.abc import Callable
 from contextlib import AsyncExitStack
+from dataclasses import replace
+from math import ceil
 
 import structlog
 from aiohttp import web
@@ -18,6 +15,7 @@ from mirror.admin.app import admin_app
 from mirror.admin.budget import budget_routes
 from mirror.admin.contact import contact_routes
 from mirror.admin.explain import explain_routes
+from mirror.collectors import UpstreamLevels
 from mirror.config.addresses import ListenAddress
 from mirror.config.settings import Settings
 from mirror.errors import DigestMismatch, SizeMismatch
@@ -25,8 +23,7 @@ from mirror.log.access import AccessLog
 from mirror.log.access_lines import open_access_log
 from mirror.log.exchanges import asked
 from mirror.log.stream import stream_to
-from mirror.metrics import Levels, Metrics, UpstreamLevels
-from mirror.notify import Notifier
+from mirror.metrics import Levels, Metrics
 from mirror.pull.configured import Making
 from mirror.pull.explaining import explanations
 from mirror.pull.fetch import Fetch
@@ -34,63 +31,46 @@ from mirror.pull.fetches import Bounds
 from mirror.pull.freezing import Freezing
 from mirror.pull.pulls import Pulls, Sizes
 from mirror.server.access import Access, Clients
-from mirror.server.descriptors import affordable
+from mirror.server.announcing import announce
 from mirror.server.dispatch import Dispatch
+from mirror.server.footing import Figures, Footing, alone
 from mirror.server.handlers import Handlers
 from mirror.server.hot import HotAnswers
-from mirror.server.listening import Listeners, tls_context
+from mirror.server.listening import Listeners
 from mirror.server.operating import AdminListener, listen_admin
 from mirror.server.protocol import ClientLimits, RegistryServer
+from mirror.server.uploads import Uploads
+from mirror.siblings import Alone, Siblings
 from mirror.store.eviction import Room
 from mirror.store.scrub import Scrub, tell_of_a_fault
 from mirror.store.store import Store
 from mirror.tasks import end, spawn
+from mirror.upstream.concord import Concord
 from mirror.upstream.registry import Registry
 from mirror.upstream.report import Exchange
 from mirror.upstream.surroundings import Surroundings
 
 _log = structlog.get_logger(__name__)
-
-
-async def serve(settings: Settings, started: Callable[[Mirror], None] | None = None) -> None:
-    """Serve until SIGTERM or SIGINT; a second one ends it at once. `started` is called when requests are answered.
-
-    Raises MirrorError when it cannot begin: a directory in use, an address taken, a file that cannot be read.
-    """
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, _stop, stop, number)
-    settings = affordable(settings)
-    notifier = Notifier(os.environ)
-    async with Mirror(settings) as mirror:
-        mirror.announce()
-        notifier.ready()
-        alive = spawn(notifier.keep_alive(), "watchdog")
-        if started is not None:
-            started(mirror)
-        await stop.wait()
-        _log.info("stopping: no new requests; running ones may finish", grace=settings.server.shutdown_grace)
-        notifier.stopping(settings.server.shutdown_grace)
-        await end(alive)
-    _log.info("stopped")
-
-
-def _stop(stop: asyncio.Event, number: int) -> None:
-    if stop.is_set():
-        sys.stderr.flush()
-        os._exit(128 + number)  # as shells report it
-    stop.set()
+_ALONE = Alone()
 
 
 class Mirror:
     """A running mirror. Entering it makes it answer; leaving it ends it within the grace period.
 
-    `surroundings` are what its upstreams share; tests have their own.
+    `surroundings` are what its upstreams share; tests have their own. `siblings` serve the same cache directory;
+    `footing` is what a worker among them has been given.
     """
 
-    def __init__(self, settings: Settings, surroundings: Surroundings | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        surroundings: Surroundings | None = None,
+        siblings: Siblings = _ALONE,
+        footing: Footing | None = None,
+    ) -> None:
         self.settings = settings
+        self.siblings = siblings
+        self._given = footing
         self.surroundings = surroundings or Surroundings()
         self.metrics = Metrics(__version__)
         self._stack = AsyncExitStack()
@@ -117,24 +97,16 @@ class Mirror:
 
     def announce(self) -> None:
         """Say what is served, where the cache lies, and what to write into Docker's configuration."""
-        settings = self.settings
-        scheme = "http" if settings.server.tls.certificate is None else "https"
-        urls = [f"{scheme}://{_dialled(address)}" for address in self.listeners.bound]
-        _log.info(
-            "serving",
-            version=__version__,
-            registries=", ".join(sorted(settings.resolved_upstreams())),
-            at=", ".join(urls),
-            admin=", ".join(f"http://{_dialled(ListenAddress(*address[:2]))}" for address in self.admin.addresses),
-            cache=str(settings.storage.root.resolve()),
-            cached_bytes=self.store.size,
-        )
-        _log.info(f"for Docker, in /etc/docker/daemon.json: {json.dumps({'registry-mirrors': urls[:1]})}")
+        admin = [ListenAddress(*address[:2]) for address in self.admin.addresses]
+        announce(self.settings, self.listeners.bound, admin, self.store.size)
 
     async def _begin(self) -> None:
         settings, stack = self.settings, self._stack
-        tls = tls_context(settings.server.tls)
-        access_log = open_access_log(settings.log, stream_to(sys.stderr.fileno()))
+        footing = self._footing = self._given or alone(settings)
+        figures = footing.figures(self.metrics)
+        stack.push_async_callback(figures.publish)
+        worker = self.siblings.number if self.siblings.count > 1 else None
+        access_log = open_access_log(settings.log, stream_to(sys.stderr.fileno()), worker)
         if access_log is not None:
             writing = spawn(access_log.run(), "access-log")
             stack.push_async_callback(end, writing)
@@ -142,7 +114,7 @@ class Mirror:
         self.store = await self._open_store()
         stack.push_async_callback(self.store.aclose)
         self.scrub = self.store.scrub()
-        if settings.storage.scrub:
+        if settings.storage.scrub and self.siblings.number == 0:
             scrubbing = spawn(self.scrub.run(settings.storage.scrub), "scrub")
             scrubbing.add_done_callback(tell_of_a_fault)
             stack.push_async_callback(end, scrubbing)
@@ -152,11 +124,13 @@ class Mirror:
         stack.push_async_callback(self.pulls.aclose)
         self.pulls.fetches.on_end = self._fetch_ended
         server = self._serve(access_log)
-        self.admin = await listen_admin(self._admin(), settings.admin.listen)
+        self.admin = await listen_admin(self._admin(figures), footing.admin)
         stack.push_async_callback(self.admin.cleanup)
         stack.push_async_callback(self.listeners.drain, settings.server.shutdown_grace)
-        await self.listeners.open(settings.server.listen, tls)
+        await self.listeners.open(footing.registry, footing.tls)
         self._watch(server)
+        sharing = spawn(figures.run(), "figures")
+        stack.push_async_callback(end, sharing)
 
     async def _open_store(self) -> Store:
         storage = self.settings.storage
@@ -165,24 +139,29 @@ class Mirror:
             Room(storage.max_size.of, storage.min_free.of),
             durable=storage.durability == "safe",
             on_corrupt=lambda _: self.metrics.corrupt("store"),
+            siblings=self.siblings,
         )
 
     async def _make_pulls(self) -> Pulls:
         settings = self.settings
         limits = settings.limits
-        making = Making(settings, self._exchanged, self.surroundings)
+        around = replace(self.surroundings, concord=Concord(self.siblings))
+        making = Making(settings, self._exchanged, around)
         self._stack.push_async_callback(making.aclose)
         table = await making.make()
         self.metrics.requests.label = table.label
-        bounds = Bounds(limits.fetches_per_upstream, limits.fetch_wait, limits.resumes)
+        at_once, ahead = (
+            ceil(number / self.siblings.count) for number in (limits.fetches_per_upstream, limits.prefetch)
+        )
+        bounds = Bounds(at_once, limits.fetch_wait, limits.resumes, ahead=ahead)
         return Pulls(table, self.store, bounds, Sizes(limits.memory_cache, limits.manifest_size))
 
-    def _admin(self) -> web.Application:
+    def _admin(self, figures: Figures) -> web.Application:
         explaining = explanations(self.settings, self.pulls.upstreams, self.surroundings.contact, self.store)
         api = [*contact_routes(self.freezing), *budget_routes(self.pulls.upstreams, self.pulls.ledger)]
         api += explain_routes(explaining)
         names = {address.host.lower() for address in self.settings.admin.listen}
-        return admin_app(self.metrics, lambda: self._unready, api, names)
+        return admin_app(figures.render, lambda: self._unready or self._footing.lacks(), api, names)
 
     def _serve(self, access_log: AccessLog | None) -> RegistryServer:
         settings = self.settings
@@ -190,15 +169,19 @@ class Mirror:
         clients = Clients(settings.server.trusted_proxies)
         access = Access(self.metrics.requests, note, clients)
         hot = HotAnswers(by_host=bool(settings.hosts()), used=self.store.used)
+        self.store.facts.watch(
+            lambda key: hot.clear() if key is None else hot.forget(key.upstream, key.repository, key.reference)
+        )
         self.pulls.repositories.told = settings.catalog
         told = self.pulls.repositories if settings.catalog else None
-        dispatch = Dispatch(Handlers(self.pulls, clients, told), hot, access)
+        uploads = Uploads.configured(settings.limits)
+        dispatch = Dispatch(Handlers(self.pulls, clients, told, uploads), hot, access)
         server = RegistryServer(dispatch, ClientLimits.configured(settings.limits), clients.trusts)
         self.listeners = Listeners(server)
         return server
 
     def _watch(self, server: RegistryServer) -> None:
-        store, fetches = self.store, self.pulls.fetches
+        store, fetches, prefetch = self.store, self.pulls.fetches, self.pulls.prefetch
         self.metrics.watch(
             Levels(
                 cache_bytes=lambda: store.size,
@@ -212,9 +195,14 @@ class Mirror:
                 fills_in_flight=lambda: len(fetches),
                 fill_joins=lambda: fetches.joined,
                 fills_passed_on=lambda: fetches.passed_on,
+                prefetched_blobs=lambda: prefetch.blobs,
+                prefetched_bytes=lambda: prefetch.bytes,
+                prefetched_used=lambda: prefetch.used,
                 connections=lambda: len(server.connections),
                 connections_refused=lambda: server.admission.refused,
                 frozen=lambda: float(self.freezing.current is not None),
+                workers=self._footing.workers,
+                worker_restarts=self._footing.restarts,
             )
         )
 
@@ -239,9 +227,3 @@ def _levels(name: str, registry: Registry) -> UpstreamLevels:
     budget = registry.budget
     limit, remaining = (None, None) if budget is None else (budget.limit, budget.remaining)
     return UpstreamLevels(name, min(one.state.value for one in registry.endpoints), limit, remaining)
-
-
-def _dialled(address: ListenAddress) -> ListenAddress:
-    """What a client on this machine writes for it: no client can dial "every interface"."""
-    local = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
-    return ListenAddress(local.get(address.host, address.host), address.port)

@@ -14,12 +14,14 @@ from aiohttp import web
 from aiohttp.http_exceptions import BadHttpMessage
 from aiohttp.http_parser import HttpRequestParser
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
-from aiohttp.web_protocol import RequestHandler, RequestPayloadError, _ErrInfo
+from aiohttp.web_protocol import RequestPayloadError, _ErrInfo
 
 from mirror.errors import Code
+from mirror.server.admission import address_of
 from mirror.server.full import FULL_ANSWER
-from mirror.server.heading import LARGEST, Heading, is_too_long
+from mirror.server.heading import Heading, is_too_long
 from mirror.server.stall import Pace, Watch
+from mirror.server.swift import Swift
 
 if TYPE_CHECKING:
     from mirror.server.protocol import RegistryServer
@@ -29,18 +31,16 @@ _HEADERS = 64
 _QUEUED = 8  # requests of a client that wait for their turn; then it is not listened to any more
 _BUFFER = 64 * 1024  # bytes of a body that are held; nobody has a reason to send one
 _LINGER = 1.0  # seconds that what a client sends is thrown away, so that our answer arrives before the reset
-_END = b"\r\n\r\n"  # of a request without a body
 _TLS_BUFFER = 64 * 1024  # bytes: less than that, and each record would be waited for
-
 _TURNED_AWAY = 128  # connections at a time that hear why; a flood of them is cut off without a word
 
 _log = logging.getLogger(__name__)
 
 
-class Connection(RequestHandler):
+class Connection(Swift):
     """One client's connection. While an answer waits for the client, nothing else of it is held in our memory."""
 
-    __slots__ = ("_admitted", "_beginning", "_between", "_body", "_heading", "_peer", "_server", "_watch", "alone")
+    __slots__ = ("_admitted", "_beginning", "_body", "_heading", "_watch")
 
     def __init__(self, server: RegistryServer) -> None:
         super().__init__(
@@ -69,15 +69,14 @@ class Connection(RequestHandler):
             auto_decompress=False,
             max_msg_queue_size=_QUEUED,
         )
-        self._server = server
+        self.server = server
         self._admitted = False
         self._watch: Watch | None = None
         self._heading: Heading | None = None
         self._body: StreamReader = EMPTY_PAYLOAD  # of the last request
         self._beginning: asyncio.TimerHandle | None = None
-        self._between = True  # all that has come so far were whole requests, each alone and without a body
+        self._between = True
         self._peer = "-"
-        self.alone: bytes | None = None  # the bytes of the last request, if it was such a one
 
     @property
     def watch(self) -> Watch:
@@ -85,7 +84,7 @@ class Connection(RequestHandler):
         if self._watch is None:
             if self.transport is None:
                 raise ConnectionResetError("the client has left")
-            limits = self._server.limits
+            limits = self.server.limits
             self._watch = Watch(self.transport, Pace(limits.stall, limits.rate))
         return self._watch
 
@@ -98,42 +97,30 @@ class Connection(RequestHandler):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         transport = cast(asyncio.Transport, transport)  # uvloop's are none by their class
-        peer = transport.get_extra_info("peername")
-        self._peer = str(peer[0]) if isinstance(peer, (tuple, list)) else str(peer or "-")
+        self._peer = address_of(transport.get_extra_info("peername"))
         encrypted = transport.get_extra_info("sslcontext") is not None
         transport.set_write_buffer_limits(_TLS_BUFFER if encrypted else 0, 0)
-        self._admitted = self._server.admission.enter(self._peer)
+        self._admitted = self.server.admission.enter(self._peer)
         if not self._admitted:
+            self.server.turned_away += 1
             self._turn_away(transport)
 
     def data_received(self, data: bytes) -> None:
-        """What is known by its bytes is answered at once, if nothing is under way that it could overtake."""
-        if self._between and self._at_rest:
-            answer = self._server.answering.again(data, self._peer)
-            if answer is not None and self.transport is not None:
-                self.transport.write(answer)
-                self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
-                return
+        """Small answers to others are not to wait for long turns; heads are bounded, and then it is answered."""
+        if not self._admitted:
+            return  # all that there is to say has been said
+        self.server.turns.disturb()
         before, in_body = self._request_count, not self._body.is_eof()
         super().data_received(data)
-        self._between = (
-            self._between
-            and self._request_count == before + 1
-            and data.find(_END) == len(data) - len(_END)
-            and bool(self._messages)
-            and self._messages[-1][1] is EMPTY_PAYLOAD
-            and not self._upgraded
-        )
-        self.alone = data if self._between else None
         came = self._request_count - before
-        if (came or not in_body) and (self._heading is not None or not self._between or len(data) > LARGEST):
+        if (came or not in_body) and not self._between:
             self._look_at_heads(data, came)
 
     def _look_at_heads(self, data: bytes, came: int) -> None:
         """Bound the head that is on its way, and those of the `came` requests that are whole since these bytes."""
         heading, messages = self._heading, self._messages
         if heading is None:
-            heading = self._heading = Heading(self._server.limits.head, self.force_close)
+            heading = self._heading = Heading(self.server.limits.head, self.force_close)
         if not came:
             if data and not heading.goes_on(data, self.waiting == 0):
                 self._refuse_from(len(messages))
@@ -155,14 +142,6 @@ class Connection(RequestHandler):
         self._request_count += 1
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
-
-    @property
-    def _at_rest(self) -> bool:
-        """Whether the next request is waited for, and the client has taken all that it was sent."""
-        waiter = self._waiter
-        return (
-            waiter is not None and not waiter.done() and not self._paused and not self._close and not self._force_close
-        )
 
     def eof_received(self) -> bool:  # type: ignore[override]  # aiohttp's always ends the connection
         """A client that has nothing more to say may still wait for its answer. With TLS there is no half of an end."""
@@ -190,8 +169,10 @@ class Connection(RequestHandler):
         if self._beginning is not None:
             self._beginning.cancel()
         if self._admitted:
-            self._server.admission.leave(self._peer)
+            self.server.admission.leave(self._peer)
             self._admitted = False
+        else:
+            self.server.turned_away -= 1
         super().connection_lost(exc)
 
     def handle_error(
@@ -206,7 +187,7 @@ class Connection(RequestHandler):
             _log.error("a request failed outside its handler", exc_info=exc)
         if request.writer.output_size > 0:
             raise ConnectionResetError("the answer has begun already")
-        return self._server.answering.reject(request, Code.BAD_REQUEST if status < 500 else Code.INTERNAL)
+        return self.server.answering.reject(request, Code.BAD_REQUEST if status < 500 else Code.INTERNAL)
 
     @property
     def _reached(self) -> int:
@@ -220,7 +201,7 @@ class Connection(RequestHandler):
         return self.writing_paused or (request is not None and request.writer.output_size > 0)
 
     def _expect_to_begin(self) -> None:
-        self._beginning = self._loop.call_later(self._server.limits.begin, self._look_whether_begun, self._reached)
+        self._beginning = self._loop.call_later(self.server.limits.begin, self._look_whether_begun, self._reached)
 
     def _look_whether_begun(self, reached: int) -> None:
         """Let a client go that has said all, and to whom nothing was said since: it may have left.
@@ -237,7 +218,7 @@ class Connection(RequestHandler):
     def _turn_away(self, transport: asyncio.Transport) -> None:
         """Say that there are too many. Closing at once would reset the connection under the client's request."""
         transport.write(FULL_ANSWER)
-        if self._server.turned_away > _TURNED_AWAY:
+        if self.server.turned_away > _TURNED_AWAY:
             transport.abort()
             return
         if transport.can_write_eof():

@@ -9,16 +9,17 @@ import asyncio
 import logging
 import time
 
-from aiohttp import HttpVersion10, HttpVersion11, web
+from aiohttp import web
+from aiohttp.http_parser import RawRequestMessage
 
 from mirror.errors import Code, Malformed, MirrorError, Refused
 from mirror.log import tracing
 from mirror.oci import endpoint as endpoints
 from mirror.server.access import Access, RequestIds
-from mirror.server.connection import Connection
 from mirror.server.errors import error_response
 from mirror.server.exchange import Exchange
 from mirror.server.handlers import Handlers
+from mirror.server.heard import is_sound
 from mirror.server.hot import HotAnswers
 from mirror.server.prepared import prepare_last
 from mirror.server.repeats import Repeats
@@ -45,11 +46,9 @@ class Dispatch:
         status = 499  # what nginx calls a client that has left
         try:
             response: web.StreamResponse | None
-            if _sound(request):
+            if is_sound(request) and not request.body_exists:
                 response = self._hot.find(request, exchange)
-                if response is not None:
-                    self._learn(exchange)
-                else:
+                if response is None:
                     with tracing.entered(exchange.request_id):
                         response = await self._answer(exchange)
             else:
@@ -66,17 +65,16 @@ class Dispatch:
         """The whole answer to a whole request, if it has come in the same bytes before and the answer holds."""
         return self._repeats.answer(data, peer)
 
+    def heard(self, message: RawRequestMessage, data: bytes, peer: str) -> bytes | None:
+        """The whole answer to a request that is the whole of `data`, and has no body, if it is in memory and holds."""
+        return self._repeats.heard(message, data, peer)
+
     def reject(self, request: web.BaseRequest, code: Code) -> web.StreamResponse:
         """The answer to what is no request, or has failed outside of here. The connection ends with it."""
         exchange = Exchange(request, self._ids.next())
         response = _last_answer(exchange, MirrorError(code=code))
         self._access.answered(exchange, response.status, 0.0)
         return response
-
-    def _learn(self, exchange: Exchange) -> None:
-        connection, answer = exchange.request.protocol, exchange.hot
-        if answer is not None and isinstance(connection, Connection) and connection.alone is not None:
-            self._repeats.learn(connection.alone, exchange.request, answer)
 
     async def _answer(self, exchange: Exchange) -> web.StreamResponse:
         request = exchange.request
@@ -99,14 +97,6 @@ class Dispatch:
         if exchange.request.method not in _READ:
             return _last_answer(exchange, Refused(code=Code.UNSUPPORTED))
         return _last_answer(exchange, Malformed("a request that no client of a registry has reason to send"))
-
-
-def _sound(request: web.BaseRequest) -> bool:
-    """A GET or HEAD without a body, and with a host where there has to be one (RFC 9112 section 3.2)."""
-    # One that names no coding has no body to this parser, and is an error to others.
-    if request.method not in _READ or request.body_exists or "Transfer-Encoding" in request.headers:
-        return False
-    return (request.version == HttpVersion11 and "Host" in request.headers) or request.version == HttpVersion10
 
 
 def _last_answer(exchange: Exchange, error: MirrorError) -> web.StreamResponse:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import orjson
 from aiohttp import web
 
-from mirror.errors import Code, MirrorError, UpstreamError
+from mirror.errors import Code, Frozen, MirrorError, UpstreamError
 from mirror.outcome import Outcome
 from mirror.pull.content import Answer
 from mirror.server.exchange import Exchange
-from mirror.server.headers import headers_of
+from mirror.server.headers import IN_VAIN, headers_of
 
 _TYPE = "application/json"
 _RETRY_AFTER = 5  # seconds
+_OF_UPSTREAMS = {Code.BAD_UPSTREAM, Code.TOOMANYREQUESTS, Code.UNAVAILABLE, Code.TIMEOUT}
 
 
 def error_body(code: Code, message: str | None = None) -> bytes:
@@ -25,6 +26,8 @@ def error_response(exchange: Exchange, error: MirrorError) -> web.Response:
     code = error.code
     status = error.status if isinstance(error, UpstreamError) else None
     headers = headers_of(exchange, Answer(outcome_of(error), status=status))
+    if status is None and code in _OF_UPSTREAMS and not isinstance(error, Frozen):
+        headers["Cache-Status"] = IN_VAIN
     exchange.reason = str(error)
     headers["Content-Type"] = _TYPE
     if code.status == 405:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mirror.allowance import OPEN, Turnstile
 from mirror.outcome import Outcome
 
 if TYPE_CHECKING:
     from aiohttp import web
-
-    from mirror.server.hot import HotAnswer
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +41,8 @@ class Exchange:
     outcome: Outcome = Outcome.BYPASS
     reason: str | None = None
     sent: int = 0  # bytes of body
-    hot: HotAnswer | None = None  # what was said again
     lasting: Lasting | None = None  # what the answer holds, where the same may be said again
+    bandwidth: Turnstile = OPEN  # what the bytes of a large body keep to
 
     def sends(self, length: int) -> None:
         """The answer has a body of so many bytes, which go out unless only its head was asked for."""

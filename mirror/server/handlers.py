@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
 from aiohttp import web
 
 from mirror.errors import Code, Refused
+from mirror.oci import byte_range
+from mirror.oci.byte_range import ByteRange
 from mirror.oci.endpoint import (
     BlobEndpoint,
     CatalogEndpoint,
@@ -24,6 +28,7 @@ from mirror.pull.manifests import Question
 from mirror.pull.pulls import Pulls
 from mirror.pull.referrer_sources import ReferrersQuestion
 from mirror.pull.repositories import Repositories
+from mirror.pull.turns import Wish
 from mirror.pull.upstreams import Asked, Rule, Target, Upstream
 from mirror.server.access import Clients
 from mirror.server.exchange import Exchange, Lasting
@@ -31,18 +36,29 @@ from mirror.server.headers import headers_of
 from mirror.server.listings import catalog_response, referrers_response, search_response, tags_response
 from mirror.server.no_cache import wants_no_old_answer
 from mirror.server.responses import blob_response, json_response, manifest_response
+from mirror.server.uploads import Uploads
 
 _BYPASS = Answer(Outcome.BYPASS)
 _PING = Lasting(None, b"{}")
 
 
 class Handlers:
-    """The registry API. `clients` tells their addresses; `told` is what the catalogue lists, None for no catalogue."""
+    """The registry API. `clients` tells their addresses; `told` is what the catalogue lists, None for no catalogue.
 
-    def __init__(self, pulls: Pulls, clients: Clients | None = None, told: Repositories | None = None) -> None:
+    `uploads`: what clients may take of the line with blobs that are sent from files.
+    """
+
+    def __init__(
+        self,
+        pulls: Pulls,
+        clients: Clients | None = None,
+        told: Repositories | None = None,
+        uploads: Uploads | None = None,
+    ) -> None:
         self._pulls = pulls
         self._clients = clients or Clients(())
         self._told = told
+        self._uploads = uploads or Uploads()
 
     async def answer(self, exchange: Exchange, endpoint: Endpoint, query: Query) -> web.StreamResponse:
         """The answer to a GET or a HEAD. Raises MirrorError. May be cancelled."""
@@ -96,6 +112,8 @@ class Handlers:
         else:
             # What has to be looked for may be a variant for this client alone: it does not last.
             found = await manifests.find(question)
+        if question.body:
+            self._pulls.images.note(target, found.manifest)
         return await manifest_response(exchange, found)
 
     async def _blob(self, exchange: Exchange, endpoint: BlobEndpoint, query: Query) -> web.StreamResponse:
@@ -106,10 +124,21 @@ class Handlers:
         found = blobs.recall(target, endpoint.digest)
         if found is not None and isinstance(found.content, bytes):
             exchange.lasting = Lasting(exchange.reference, found.content, checked=found.answer.checked)
-        if found is None:
-            head = exchange.request.method == "HEAD"
-            found = await (blobs.head if head else blobs.find)(target, endpoint.digest)
-        return await blob_response(exchange, found)
+        if exchange.request.method == "HEAD":
+            return await blob_response(exchange, found or await blobs.head(target, endpoint.digest))
+        with self._visit(exchange, target, endpoint):
+            if found is None:
+                size = self._pulls.images.size(target, endpoint.digest)
+                found = await blobs.find(target, endpoint.digest, Wish(self._client(exchange), size))
+            if self._uploads.limited:
+                exchange.bandwidth = self._uploads.of(self._client(exchange))
+            return await blob_response(exchange, found)
+
+    def _visit(self, exchange: Exchange, target: Target, endpoint: BlobEndpoint) -> AbstractContextManager[None]:
+        """Note that a client pulls an image. One that asks for a part of a blob may want no more: a lazy puller."""
+        asked = byte_range.parse(exchange.request.headers.get("Range"))
+        whole = asked is None or asked == ByteRange(first=0)  # as containerd writes it
+        return self._pulls.prefetch.visit(target, endpoint.digest) if whole else nullcontext()
 
     async def _tags(self, exchange: Exchange, endpoint: TagsEndpoint, query: Query) -> web.StreamResponse:
         exchange.kind = "tags"

@@ -19,8 +19,9 @@ _CACHE_STATUS = {
     Outcome.ABSENT: "mirror; detail=absent",
     Outcome.BYPASS: "mirror; fwd=bypass",
     Outcome.DENIED: "mirror; detail=denied",
-    Outcome.ERROR: "mirror; fwd=miss; detail=error",
+    Outcome.ERROR: "mirror; detail=error",
 }
+IN_VAIN = "mirror; fwd=miss; detail=error"  # an upstream was turned to, and has not answered
 
 
 def headers_of(exchange: Exchange, answer: Answer) -> CIMultiDict[str]:

@@ -17,6 +17,7 @@ from cachetools import LRUCache
 from mirror.oci.media_types import accepts
 from mirror.outcome import Outcome
 from mirror.server.exchange import Exchange, Lasting
+from mirror.server.heard import Asked
 from mirror.server.prepared import LARGEST, PreparedResponse, head_of, last_lines, prepare_again
 
 _CAPACITY = 16 * 1024**2  # bytes: of bodies that the pull's own memory may have forgotten meanwhile, and of the rest
@@ -31,7 +32,7 @@ _EACH_TIME = frozenset({"x-request-id", "age", "date", "connection", "content-le
 Key = tuple[str, str]  # target, and `Host` where that has a say
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class HotAnswer:
     """What was said once, and may be again."""
 
@@ -61,20 +62,25 @@ class HotAnswers:
 
     def find(self, request: web.BaseRequest, exchange: Exchange) -> PreparedResponse | None:
         """The answer to this GET or HEAD, if it was given before and still holds. Never waits."""
-        key = self.key(request)
         now = self._now()
-        answer = self.holding(key, now)
-        if answer is None or request.version != HttpVersion11:
-            return None
-        headers, lasting = request.headers, answer.lasting
-        if _CONDITIONAL[0] in headers or _CONDITIONAL[1] in headers or not self._takes(request, lasting.media_type):
+        answer = self.match(request, now)
+        if answer is None:
             return None
         exchange.kind, exchange.upstream, exchange.outcome = answer.kind, answer.upstream, answer.outcome
         exchange.repository, exchange.reference = answer.repository, answer.reference
-        exchange.hot = answer
-        exchange.sends(len(lasting.body))
+        exchange.sends(len(answer.lasting.body))
         head, body = self.again(answer, request.method, exchange.request_id, now)
         return prepare_again(request, head, body)
+
+    def match(self, asked: Asked, now: float) -> HotAnswer | None:
+        """The answer that this GET or HEAD was given before, if it still holds, and for this client too."""
+        answer = self.holding(self.key(asked), now)
+        if answer is None or asked.version != HttpVersion11:
+            return None
+        headers = asked.headers
+        if _CONDITIONAL[0] in headers or _CONDITIONAL[1] in headers:
+            return None
+        return answer if self._takes(asked, answer.lasting.media_type) else None
 
     def holding(self, key: Key, now: float) -> HotAnswer | None:
         """The answer that is kept under `key`, if it still holds."""
@@ -118,15 +124,22 @@ class HotAnswers:
         """Forget all of them."""
         self._answers.clear()
 
-    def key(self, request: web.BaseRequest) -> Key:
-        """What an answer to this request is kept under."""
-        return request.raw_path, request.headers.get("Host", "") if self._by_host else ""
+    def forget(self, upstream: str, repository: str, reference: str) -> None:
+        """Forget what was answered about this: another process has learned something else."""
+        about = (upstream, repository, reference)
+        for key, answer in list(self._answers.items()):
+            if (answer.upstream, answer.repository, answer.reference) == about:
+                del self._answers[key]
 
-    def _takes(self, request: web.BaseRequest, media_type: str | None) -> bool:
+    def key(self, asked: Asked) -> Key:
+        """What an answer to this request is kept under."""
+        return asked.raw_path, asked.headers.get("Host", "") if self._by_host else ""
+
+    def _takes(self, asked: Asked, media_type: str | None) -> bool:
         """Whether the client takes the type of this manifest."""
         if media_type is None:
             return True
-        lines = request.headers.getall("Accept", ())
+        lines = asked.headers.getall("Accept", ())
         if len(lines) != 1 or len(lines[0]) > _ACCEPT:
             return accepts(lines, media_type)
         key = (lines[0], media_type)

@@ -7,25 +7,18 @@ import os
 import socket
 import ssl
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from mirror.config.addresses import ListenAddress
 from mirror.config.settings import TLS
 from mirror.errors import ConfigurationError, MirrorError
+from mirror.server.handshakes import Hands, Handshakes
 from mirror.server.protocol import RegistryServer
+
+Place = ListenAddress | socket.socket  # where to listen, or what is bound there already
 
 _BACKLOG = 1024  # connections that the kernel keeps for us; a whole cluster may come at once
 _LAST = 0.5  # seconds that connections are given to end once their requests have been cancelled
 _LOOK = 0.02  # seconds between two looks at how many requests are still running
-
-
-@dataclass(frozen=True, slots=True)
-class Hands:
-    """How TLS is spoken, and the seconds that a client has for its beginning and its end."""
-
-    tls: ssl.SSLContext
-    shake: float
-    part: float
 
 
 class Listeners:
@@ -34,15 +27,19 @@ class Listeners:
     def __init__(self, server: RegistryServer) -> None:
         self._server = server
         self._open: list[asyncio.Server] = []
+        self._handshakes: Handshakes | None = None
 
-    async def open(self, addresses: Sequence[ListenAddress], tls: ssl.SSLContext | None) -> None:
+    async def open(self, places: Sequence[Place], tls: ssl.SSLContext | None) -> None:
         """Listen on all of them. Raises MirrorError that names the address when one cannot be had."""
-        # While hands are shaken, nobody counts a connection; and a client that does not read cannot take leave.
-        limits = self._server.limits
-        hands = None if tls is None else Hands(tls, min(limits.keepalive, limits.head), limits.stall)
-        for address in addresses:
+        made: Callable[[], asyncio.BaseProtocol] = self._server
+        if tls is not None:
+            limits = self._server.limits
+            # A client that does not read cannot take leave either.
+            hands = Hands(tls, min(limits.keepalive, limits.head), limits.stall)
+            made = self._handshakes = Handshakes(self._server, hands)
+        for place in places:
             try:
-                server = await listen(self._server, address, hands)
+                server = await listen(made, place)
             except MirrorError:
                 self.close()
                 raise
@@ -63,6 +60,8 @@ class Listeners:
         """Take no more connections and no more requests; give the running ones `grace` seconds, then break them off."""
         self.close()
         await asyncio.sleep(0)
+        if self._handshakes is not None:
+            await self._handshakes.aclose()
         self._server.pre_shutdown()
         loop = asyncio.get_running_loop()
         deadline = loop.time() + grace
@@ -90,30 +89,25 @@ def tls_context(tls: TLS) -> ssl.SSLContext | None:
     return context
 
 
-async def listen(
-    made: Callable[[], asyncio.BaseProtocol], address: ListenAddress, hands: Hands | None = None
-) -> asyncio.Server:
+async def listen(made: Callable[[], asyncio.BaseProtocol], place: Place) -> asyncio.Server:
     """Listen there; `made` makes each connection's protocol. Raises MirrorError that names the address.
+
+    A socket that is bound already is closed with the server.
 
     One connection is taken at a time. asyncio takes as many as the kernel keeps, and when the process may open no more
     files it goes on trying: each of those failures has it try so many times a second later (Python 3.11 to 3.13).
     """
     loop = asyncio.get_running_loop()
     try:
-        server = await loop.create_server(
-            made,
-            address.host or None,
-            address.port,
-            ssl=None if hands is None else hands.tls,
-            ssl_handshake_timeout=None if hands is None else hands.shake,
-            ssl_shutdown_timeout=None if hands is None else hands.part,
-            backlog=1,
-            reuse_address=True,
-        )
+        if isinstance(place, socket.socket):
+            server = await loop.create_server(made, sock=place, backlog=1)
+        else:
+            server = await loop.create_server(made, place.host or None, place.port, backlog=1, reuse_address=True)
     except OSError as error:
         # asyncio's own words name the address once more.
         reason = os.strerror(error.errno) if error.errno else str(error)
-        raise MirrorError(f"cannot listen on {address}: {reason}") from error
+        where = ListenAddress(*place.getsockname()[:2]) if isinstance(place, socket.socket) else place
+        raise MirrorError(f"cannot listen on {where}: {reason}") from error
     for listening in server.sockets:
         with socket.socket(fileno=os.dup(listening.fileno())) as same:
             same.listen(_BACKLOG)

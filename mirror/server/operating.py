@@ -9,10 +9,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from aiohttp import web
+from aiohttp.http_parser import RawRequestMessage
 
-from mirror.config.addresses import ListenAddress
 from mirror.errors import Code
-from mirror.server.listening import listen
+from mirror.server.listening import Place, listen
 from mirror.server.protocol import ClientLimits, RegistryServer
 
 _CONTINUE = "100-continue"
@@ -21,11 +21,11 @@ _LAST = 0.5  # seconds that connections are given to end
 _LIMITS = ClientLimits(connections=64, keepalive=30.0, stall=20.0, begin=60.0, rate=1024.0, head=5.0)
 
 
-async def listen_admin(app: web.Application, addresses: Sequence[ListenAddress]) -> AdminListener:
+async def listen_admin(app: web.Application, places: Sequence[Place]) -> AdminListener:
     """Serve it there; its caller awaits `cleanup`. Raises MirrorError when an address cannot be had."""
     listener = AdminListener(app)
     try:
-        await listener.open(addresses)
+        await listener.open(places)
     except BaseException:
         await listener.cleanup()
         raise
@@ -39,14 +39,14 @@ class AdminListener:
         self._runner = _Runner(app)
         self._open: list[asyncio.Server] = []
 
-    async def open(self, addresses: Sequence[ListenAddress]) -> None:
+    async def open(self, places: Sequence[Place]) -> None:
         """Listen on all of them. Raises MirrorError."""
         await self._runner.setup()
         server = self._runner.server
         if server is None:
             raise RuntimeError("the application has not been set up")
-        for address in addresses:
-            self._open.append(await listen(server, address))
+        for place in places:
+            self._open.append(await listen(server, place))
 
     @property
     def addresses(self) -> list[tuple[str, int]]:
@@ -84,6 +84,9 @@ class _Application:
         return await self._handle(request)
 
     def again(self, data: bytes, peer: str) -> bytes | None:  # noqa: ARG002
+        return None
+
+    def heard(self, message: RawRequestMessage, data: bytes, peer: str) -> bytes | None:  # noqa: ARG002
         return None
 
     def reject(self, request: web.BaseRequest, code: Code) -> web.StreamResponse:  # noqa: ARG002

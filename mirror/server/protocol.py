@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from typing import Protocol, Self
 
 from aiohttp import http_parser, web
+from aiohttp.http_parser import RawRequestMessage
 from aiohttp.web_protocol import RequestHandler
 
 from mirror.config.settings import Limits
 from mirror.errors import Code
 from mirror.server.admission import Admission
 from mirror.server.connection import Connection
+from mirror.server.turns import Turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,10 @@ class Answering(Protocol):
         """The whole answer to a whole request of the client at `peer`, if it is known by its bytes."""
         ...
 
+    def heard(self, message: RawRequestMessage, data: bytes, peer: str) -> bytes | None:
+        """The whole answer to a request that is the whole of `data`, and has no body, if it can be given at once."""
+        ...
+
     def reject(self, request: web.BaseRequest, code: Code) -> web.StreamResponse:
         """The answer to what has not come to be a request."""
         ...
@@ -78,11 +84,8 @@ class RegistryServer(web.Server):
         self.answering = answering
         self.limits = limits
         self.admission = Admission(limits.connections, limits.per_client, exempt)
-
-    @property
-    def turned_away(self) -> int:
-        """Connections that are there and not held, of which each hears why."""
-        return len(self._connections) - self.admission.held
+        self.turns = Turns()
+        self.turned_away = 0  # connections that are there and not held, of which each hears why
 
     @property
     def busy(self) -> int:

@@ -12,21 +12,21 @@ import os
 from dataclasses import dataclass
 from typing import cast
 
-from aiofiles.os import wrap
 from aiohttp import web
+from aiohttp.http import StreamWriter
 
 from mirror.errors import Interrupted
 from mirror.oci.byte_range import Span
 from mirror.pull.content import Readable
 from mirror.server.connection import Connection
 from mirror.server.exchange import Exchange
+from mirror.server.warmth import is_warm, warm
 
-TURN = 256 * 1024  # bytes a turn: with longer ones, or none, the small answers of others wait
+_COPIED = 256 * 1024  # bytes that are read and written at once; with more, memory and not speed would grow
+_ADMITTED = 4 * 1024**2  # bytes that are looked at together, whether they are in memory
 
 # What a disk says of bytes that are lost. Nothing that a client does to its socket has one of these numbers.
 _LOST = frozenset({errno.EIO, errno.EBADMSG, errno.EUCLEAN, errno.ENODATA})
-
-_read_at = wrap(os.pread)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +54,16 @@ async def send(exchange: Exchange, response: web.StreamResponse, sending: Sendin
     if transport is None:
         raise ConnectionResetError("the client has left")
     if sending.span is None or transport.get_extra_info("sslcontext") is not None:
-        await _copy(exchange, response, sending)
+        await _copy(exchange, sending)
     else:
         await _sendfile(exchange, transport, sending, sending.span)
 
 
 async def send_bytes(exchange: Exchange, response: web.StreamResponse, body: bytes) -> None:
-    """As `send`, of a body in memory: no more than a turn of it is held once more for a client that does not read."""
+    """As `send`, of a body in memory: no more than a piece of it is held once more for a client that does not read."""
     await response.prepare(exchange.request)
-    for start in range(0, len(body), TURN):
-        piece = body[start : start + TURN]
+    for start in range(0, len(body), _COPIED):
+        piece = body[start : start + _COPIED]
         await response.write(piece)
         exchange.sent += len(piece)
 
@@ -73,55 +73,78 @@ async def _sendfile(exchange: Exchange, transport: asyncio.Transport, sending: S
     await exchange.request.writer.drain()  # the head goes before the body
     if transport.is_closing():
         raise ConnectionResetError("the client has left")
-    readable, offset = sending.readable, span.start
+    readable, offset, admitted = sending.readable, span.start, span.start
+    turns = _connection(exchange).server.turns
     socket = os.dup(transport.get_extra_info("socket").fileno())
     try:
         while offset < span.stop:
             end = min(await readable.ready(offset), span.stop)
             if end <= offset:
                 raise Interrupted("the blob is shorter than it was said to be")
-            while offset < end:
-                try:
-                    sent = os.sendfile(socket, readable.descriptor, offset, min(TURN, end - offset))
-                except BlockingIOError:
-                    await _writable(exchange, socket)
-                    continue
-                except OSError as error:  # of the file or of the socket
-                    if error.errno in _LOST:
-                        readable.doubt()
-                    raise
-                if sent == 0:
-                    raise _shrunk(readable)
-                offset += sent
-                exchange.sent += sent
-                await asyncio.sleep(0)
+            with turns.taken:
+                while offset < end:
+                    if offset >= admitted:
+                        admitted = await _admitted(exchange, readable, offset, end)
+                    try:
+                        sent = os.sendfile(socket, readable.descriptor, offset, min(turns.length, admitted - offset))
+                    except BlockingIOError:
+                        await _writable(exchange, socket)
+                        continue
+                    except OSError as error:  # of the file or of the socket
+                        if error.errno in _LOST:
+                            readable.doubt()
+                        raise
+                    if sent == 0:
+                        raise _shrunk(readable)
+                    offset += sent
+                    exchange.sent += sent
+                    await asyncio.sleep(0)
     finally:
+        exchange.bandwidth.give_back(admitted - offset)
         os.close(socket)
 
 
-async def _copy(exchange: Exchange, response: web.StreamResponse, sending: Sending) -> None:
+async def _copy(exchange: Exchange, sending: Sending) -> None:
     """Read and write. Without a span to the end of the file, wherever that turns out to be."""
     readable, span = sending.readable, sending.span
-    offset = 0 if span is None else span.start
-    while span is None or offset < span.stop:
-        end = await readable.ready(offset)
-        if end <= offset:
-            if span is not None:
-                raise Interrupted("the blob is shorter than it was said to be")
-            return
-        if span is not None:
-            end = min(end, span.stop)
-        while offset < end:
-            piece = await _read(readable, min(TURN, end - offset), offset)
-            await response.write(piece)
-            offset += len(piece)
-            exchange.sent += len(piece)
-
-
-async def _read(readable: Readable, most: int, offset: int) -> bytes:
-    """Some of the bytes that are ready, at least one."""
+    offset = admitted = 0 if span is None else span.start
+    turns = _connection(exchange).server.turns
     try:
-        piece = await _read_at(readable.descriptor, most, offset)
+        while span is None or offset < span.stop:
+            end = await readable.ready(offset)
+            if end <= offset:
+                if span is not None:
+                    raise Interrupted("the blob is shorter than it was said to be")
+                return
+            if span is not None:
+                end = min(end, span.stop)
+            with turns.taken:
+                while offset < end:
+                    if offset >= admitted:
+                        admitted = await _admitted(exchange, readable, offset, end)
+                    piece = _read(readable, min(turns.length, _COPIED, admitted - offset), offset)
+                    offset += len(piece)
+                    await _write(exchange, piece)
+                    exchange.sent += len(piece)
+    finally:
+        exchange.bandwidth.give_back(admitted - offset)
+
+
+async def _write(exchange: Exchange, piece: bytes) -> None:
+    """Hand it over, and wait until there is room for the next one."""
+    connection, writer = _connection(exchange), exchange.request.writer
+    await cast(StreamWriter, writer).write(piece, drain=False)
+    if connection.writing_paused:
+        with connection.server.turns.resting:
+            await writer.drain()
+    else:
+        await asyncio.sleep(0)
+
+
+def _read(readable: Readable, most: int, offset: int) -> bytes:
+    """Some of the bytes that are ready, at least one. On the loop: they are in memory, and a thread costs more."""
+    try:
+        piece = os.pread(readable.descriptor, most, offset)
     except OSError:
         readable.doubt()
         raise
@@ -130,22 +153,44 @@ async def _read(readable: Readable, most: int, offset: int) -> bytes:
     return piece
 
 
+async def _admitted(exchange: Exchange, readable: Readable, start: int, end: int) -> int:
+    """Up to where bytes may be sent now, `end` at most: within the bandwidth, and without waiting for a disk."""
+    turns, bandwidth = _connection(exchange).server.turns, exchange.bandwidth
+    stop = min(start + _ADMITTED, end)
+    if not bandwidth.allowances and is_warm(readable.descriptor, stop):
+        return stop
+    stop = start + bandwidth.portion(min(stop - start, _COPIED))
+    with turns.resting:
+        if not is_warm(readable.descriptor, stop):
+            try:
+                await warm(readable.descriptor, start, stop)
+            except OSError:
+                readable.doubt()
+                raise
+        await bandwidth.through(stop - start)
+    return stop
+
+
 def _shrunk(readable: Readable) -> Interrupted:
     readable.doubt()
     return Interrupted("a cached blob has shrunk while it was read")
 
 
+def _connection(exchange: Exchange) -> Connection:
+    return cast(Connection, exchange.request.protocol)
+
+
 async def _writable(exchange: Exchange, socket: int) -> None:
     """Wait until the socket takes bytes again; Stalled when the client takes less than it has to."""
-    loop = asyncio.get_running_loop()
+    loop, connection = asyncio.get_running_loop(), _connection(exchange)
     ready: asyncio.Future[None] = loop.create_future()
-    watch = cast(Connection, exchange.request.protocol).watch
-    watch.begin(lambda: _reject(ready))
+    connection.watch.begin(lambda: _reject(ready))
     loop.add_writer(socket, _resolve, ready)
     try:
-        await ready
+        with connection.server.turns.resting:
+            await ready
     finally:
-        watch.end()
+        connection.watch.end()
         loop.remove_writer(socket)
 
 

@@ -1,53 +1,93 @@
-"""A blob on its way to us: its bytes as they arrive, from where they really begin. Verifies lengths, not digests."""
+"""A blob on its way to us: its bytes as they arrive, from where they really begin, and no faster than they may.
+
+Verifies lengths, not digests.
+"""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
+from mirror.allowance import OPEN, Turnstile
 from mirror.errors import Interrupted, Malformed, Nonsense
 from mirror.oci.byte_range import parse_content_range
 from mirror.upstream.exchange import Response
+from mirror.upstream.trickle import Trickle
 
 _PIECE = 512 * 1024  # bytes handed out at once, at most
 
 
-class BlobBody:
-    """`offset` is the position of the first byte, 0 when the upstream ignored the range; `total` the size if told."""
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Whom a body comes from: the upstream's `name`; who hears that it `broke` off; the bandwidth that it keeps to."""
 
-    def __init__(self, name: str, response: Response, asked: int, broken: Callable[[], None]) -> None:
+    name: str
+    broke: Callable[[], None]
+    bandwidth: Turnstile = OPEN
+    clock: Callable[[], float] = time.monotonic
+
+
+class BlobBody:
+    """`offset` is the position of the first byte, 0 when the upstream ignored the range; `total` the size if told.
+
+    `held`: the seconds that its bytes have waited for the bandwidth that an operator allows. No time-out counts them.
+    """
+
+    def __init__(self, source: Source, response: Response, asked: int, stop: int | None = None) -> None:
         """Of the answer to a request for everything from position `asked`; Nonsense when it answers another one.
 
-        `broken` is called when the body breaks off.
+        `stop`: the position before which what was asked for ends, where that is not the blob's end.
         """
-        self._name = name
+        self._name = source.name
         self._response = response
-        self._broken = broken
+        self._broken = source.broke
+        self._bandwidth = source.bandwidth
+        self._clock = source.clock
+        self._trickle = Trickle()
+        self.held = 0.0
         self.total: int | None
-        self.offset, self._stop, self.total = _extent(name, response, asked)
+        self.offset, self._stop, self.total = _extent(source.name, response, asked)
+        if stop is not None and response.status == 206:
+            self._stop = _part(source.name, response, stop)
         self._at = self.offset
+
+    @property
+    def place(self) -> str:
+        """Who sends it: the upstream and its host."""
+        return self._response.source
 
     async def read(self) -> bytes:
         """The next bytes as soon as there are any, at most 512 KiB; b"" when all have come.
 
-        Raises Interrupted when the body breaks off, is silent for `read_timeout`, or is longer or shorter than
-        announced. May be cancelled; has one caller at a time.
+        Raises Interrupted when the body breaks off, is silent for `read_timeout`, comes too slowly, or is longer or
+        shorter than announced. May be cancelled; has one caller at a time.
         """
+        asked = self._clock()
         try:
-            piece = await self._response.piece(_PIECE)
+            piece = await self._response.piece(self._bandwidth.portion(_PIECE))
         except Interrupted:
             self._broken()
             raise
+        if piece and self._trickle.is_too_thin(len(piece), self._clock() - asked):
+            raise self._interrupted("comes too slowly to be waited for")
         if not piece and self._at < (self._stop or 0):
             raise self._interrupted("ended before the length that was announced")
-        return self._counted(piece)
+        self._counted(piece)
+        if piece and self._bandwidth.allowances:
+            began = time.monotonic()
+            await self._bandwidth.through(len(piece))
+            self.held += time.monotonic() - began
+        return piece
 
     def read_ready(self, limit: int = _PIECE) -> bytes:
         """What has arrived already, at most `limit` bytes; b"" says nothing about the end. Raises like `read`."""
         try:
-            piece = self._response.ready(limit)
+            piece = self._response.ready(self._bandwidth.portion(limit))
         except Interrupted:
             self._broken()
             raise
+        self._bandwidth.take(len(piece))
         return self._counted(piece)
 
     def doubt(self) -> None:
@@ -81,3 +121,11 @@ def _extent(name: str, response: Response, asked: int) -> tuple[int, int | None,
         raise Nonsense(f"{name}: a part of a blob was sent that is not as long as it says")
     # The rest of a blob may come in several parts (RFC 9110, 15.3.7): whoever ends before `total` is asked again.
     return first, last + 1 if total is None else total, total
+
+
+def _part(name: str, response: Response, stop: int) -> int:
+    """Where the body of a part has to end, which is not beyond `stop`."""
+    _, last, _ = parse_content_range(response.value("Content-Range") or "")
+    if last + 1 > stop:
+        raise Nonsense(f"{name}: more of a blob was sent than was asked for")
+    return last + 1

@@ -17,11 +17,14 @@ from yarl import URL
 from mirror.errors import Throttled, Unreachable, UpstreamError
 from mirror.upstream import origins
 from mirror.upstream.breaker import PROBING, Breaker, State, Trouble, Why
+from mirror.upstream.concord import Backoff
 from mirror.upstream.failures import wait_of
 from mirror.upstream.report import Request
 
 _NEXT = "; next try in "
 _STRANGERS = 256  # hosts that answers named, of which so many are remembered
+
+Shut = Callable[[Backoff], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +58,11 @@ class _Host:
 
 
 class Passage:
-    """One request on its way. Left without a word of how it went, it changes nothing."""
+    """One request on its way. Left without a word of how it went, it changes nothing. `shut` hears of back-offs."""
 
-    def __init__(self, host: _Host, request: Request) -> None:
+    def __init__(self, host: _Host, request: Request, shut: Shut) -> None:
         self._host = host
+        self._shut = shut
         self._open = {breaker: breaker.claim() for breaker in host.concerned(request)}
 
     def __enter__(self) -> Self:
@@ -79,14 +83,14 @@ class Passage:
         every, pulls = self._host.every, self._host.pulls
         if status == 429:
             refused = pulls if counts_pulls and pulls in self._open else every
-            refused.shut(wait_of(retry_after), self._host.throttling(), self._open.pop(refused))
+            self._back_off(refused, wait_of(retry_after), self._host.throttling())
             if refused is every:
                 return
         elif status >= 500 and status != 501:
             if retry_after is None:
                 every.failed(Trouble.ILL, self._host.ailing(status), self._open.pop(every))
             else:
-                every.shut(wait_of(retry_after), self._host.ailing(status), self._open.pop(every))
+                self._back_off(every, wait_of(retry_after), self._host.ailing(status))
             return
         while self._open:
             breaker, probe = self._open.popitem()
@@ -98,9 +102,16 @@ class Passage:
             every = self._host.every
             every.failed(trouble, Why(str(error)), self._open.pop(every))
 
+    def _back_off(self, breaker: Breaker, seconds: float, why: Why) -> None:
+        breaker.shut(seconds, why, self._open.pop(breaker))
+        self._shut(Backoff(self._host.place, breaker is self._host.pulls, seconds, why))
+
 
 class Breakers:
-    """`own` are the upstream's endpoints; `clock` and `jitter` are those of every breaker."""
+    """`own` are the upstream's endpoints; `clock` and `jitter` are those of every breaker.
+
+    `on_shut` hears for how long a host wants to be left alone; `hear` is told what it said to other processes.
+    """
 
     def __init__(
         self, upstream: str, own: Iterable[URL], clock: Callable[[], float], jitter: Callable[[], float]
@@ -110,6 +121,7 @@ class Breakers:
         self._jitter = jitter
         self._own = {place: self._made(place) for place in map(origins.place, own)}
         self._strangers: dict[str, _Host] = {}
+        self.on_shut: Shut = _unheard
 
     def check(self, request: Request) -> None:
         """Raises Throttled or Unreachable, with the time to wait, when this must not be asked now."""
@@ -122,7 +134,7 @@ class Breakers:
     def passage(self, request: Request) -> Passage:
         """Let this request go, `with` which its fate is told. Raises like `check`."""
         self.check(request)
-        return Passage(self._host(request.url), request)
+        return Passage(self._host(request.url), request, self.on_shut)
 
     def shut(self, url: URL, error: UpstreamError) -> None:
         """Nothing is asked there for as long as the error says: it would lead to somebody who is to be left alone.
@@ -135,6 +147,12 @@ class Breakers:
         said, _, _ = str(error).partition(_NEXT)
         self._host(url).every.shut(seconds, Why(said, isinstance(error, Throttled)), False)
 
+    def hear(self, backoff: Backoff) -> None:
+        """A host has told another process of ours to leave it alone."""
+        host = self._at(backoff.place)
+        breaker = host.pulls if backoff.counted else host.every
+        breaker.shut(backoff.seconds, backoff.why, False)
+
     def health(self, url: URL) -> Health:
         """How the host of this address stands."""
         host = self._host(url)
@@ -142,7 +160,9 @@ class Breakers:
         return Health(host.place, host.every.state, host.every.wait, throttled)
 
     def _host(self, url: URL) -> _Host:
-        place = origins.place(url)
+        return self._at(origins.place(url))
+
+    def _at(self, place: str) -> _Host:
         host = self._own.get(place) or self._strangers.get(place)
         if host is None:
             while len(self._strangers) >= _STRANGERS:
@@ -152,6 +172,10 @@ class Breakers:
 
     def _made(self, place: str) -> _Host:
         return _Host(self._upstream, place, Breaker(self._clock, self._jitter), Breaker(self._clock, self._jitter))
+
+
+def _unheard(_: Backoff) -> None:
+    """Nobody wants to know."""
 
 
 def _refusal(why: Why, wait: int) -> UpstreamError:

@@ -20,7 +20,8 @@ from mirror.upstream import answers, heads
 from mirror.upstream.accounts import holders
 from mirror.upstream.answers import ManifestBody, ManifestHead, TagsPage
 from mirror.upstream.auth import Access, Keys
-from mirror.upstream.blob_body import BlobBody
+from mirror.upstream.blob_body import BlobBody, Source
+from mirror.upstream.breaker import State
 from mirror.upstream.breakers import Health
 from mirror.upstream.budget import Budget
 from mirror.upstream.credentials import Credentials
@@ -81,6 +82,11 @@ class Registry:
         return tuple(self._session.breakers.health(url) for url in self._urls)
 
     @property
+    def is_resting(self) -> bool:
+        """Whether nothing is to be asked that nobody waits for: contact is frozen, or an endpoint in trouble."""
+        return self._session.is_frozen or any(one.state is not State.CLOSED for one in self.endpoints)
+
+    @property
     def credentials(self) -> Credentials:
         """Whom the upstream is asked as."""
         return self._credentials
@@ -118,12 +124,14 @@ class Registry:
         question = Question("head_blob", "HEAD", repository, f"blobs/{digest}", Code.BLOB_UNKNOWN)
         return await self._endpoints.first(lambda endpoint: heads.blob_size(endpoint, question))
 
-    def blob(self, repository: str, digest: Digest, offset: int = 0) -> AbstractAsyncContextManager[BlobBody]:
-        """The blob's bytes from `offset` on, or from its beginning if the upstream does not do ranges.
+    def blob(
+        self, repository: str, digest: Digest, offset: int = 0, stop: int | None = None
+    ) -> AbstractAsyncContextManager[BlobBody]:
+        """The blob's bytes from `offset` on, up to `stop`, or all of them if the upstream does not do ranges.
 
         Leaving the context ends the transfer. Absent has the code BLOB_UNKNOWN.
         """
-        return self._blob(repository, digest, offset)
+        return self._blob(repository, digest, offset, stop)
 
     async def tags(self, repository: str, n: int | None = None, last: str | None = None) -> TagsPage:
         """One page of tags: at most `n`, behind the tag `last`, as far as the upstream heeds these; or all of them.
@@ -140,14 +148,16 @@ class Registry:
         return await self._referrer_pages.whole(repository, digest)
 
     @asynccontextmanager
-    async def _blob(self, repository: str, digest: Digest, offset: int) -> AsyncIterator[BlobBody]:
-        headers = {"Range": f"bytes={offset}-"} if offset else {}
+    async def _blob(self, repository: str, digest: Digest, offset: int, stop: int | None) -> AsyncIterator[BlobBody]:
+        last = "" if stop is None else stop - 1
+        headers = {} if offset == 0 and stop is None else {"Range": f"bytes={offset}-{last}"}
         question = Question("blob", "GET", repository, f"blobs/{digest}", Code.BLOB_UNKNOWN, headers=headers)
 
         async def attempt(endpoint: Endpoint) -> tuple[Response, BlobBody]:
             response = await endpoint.ask(question)
             try:
-                return response, BlobBody(self.name, response, offset, lambda: self._endpoints.failed(endpoint))
+                source = Source(self.name, lambda: self._endpoints.failed(endpoint), self._session.download)
+                return response, BlobBody(source, response, offset, stop)
             except Nonsense:
                 response.close()
                 raise

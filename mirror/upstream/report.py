@@ -37,7 +37,7 @@ class Exchange:
 
     `status` is None when there was no answer; `failure` is a word when the exchange itself failed: `timeout`,
     `unreachable`, `interrupted`, `nonsense`, `frozen` or `cancelled`. A refusal is no failure: that is in the status.
-    `request_id` is that of the client's request for which it was made, if there was one.
+    `request_id` is that of the client's request for which it was made, if there was one; `prefetch`: ahead of the next.
     """
 
     upstream: str
@@ -51,6 +51,7 @@ class Exchange:
     request_id: str | None = None
     repository: str = ""
     reference: str = ""
+    prefetch: bool = False
 
 
 Observe = Callable[[Exchange], None]
@@ -69,6 +70,7 @@ class Report:
         self._observe: Observe | None = observe
         self._over = list(over)
         self._request_id = tracing.current()
+        self._prefetch = tracing.is_ahead()
         self._began = time.monotonic()
 
     def then(self, over: Callable[[], None]) -> None:
@@ -95,6 +97,7 @@ class Report:
                     self._request_id,
                     request.repository,
                     request.reference,
+                    self._prefetch,
                 )
             )
 

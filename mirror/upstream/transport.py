@@ -11,12 +11,14 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
+from mirror.allowance import allowance, turnstile
 from mirror.config.settings import Limits, Upstream
 from mirror.errors import UpstreamError
 from mirror.upstream import budget, contact, failures, origins, pacing
 from mirror.upstream.breaker import Trouble
 from mirror.upstream.breakers import Breakers, Passage
 from mirror.upstream.budget import Budget
+from mirror.upstream.concord import Backoff
 from mirror.upstream.connections import Connections, Waiting
 from mirror.upstream.exchange import BROKEN, Response
 from mirror.upstream.report import Exchange, Observe, Report, Request
@@ -33,7 +35,8 @@ def unobserved(exchange: Exchange) -> None:
 class Transport:
     """Made within a running event loop and closed by `aclose`, or used with `async with`.
 
-    `name` is what the upstream is called in messages; `observe` is told of every exchange when it is over.
+    `name` is what the upstream is called in messages; `observe` is told of every exchange when it is over. `download`
+    is what large bodies keep to, which is up to whoever reads them.
     Raises ConfigurationError when a certificate or proxy that is configured cannot be used.
     """
 
@@ -49,9 +52,11 @@ class Transport:
         endpoints = base_urls(name, upstream)
         at_once = limits.fetches_per_upstream + _SMALL_ANSWERS
         # The other half of the time is for the answer.
-        turns = pacing.Bounds(at_once, upstream.request_rate, limits.answer_timeout / 2)
+        turns = pacing.Bounds(at_once, around.concord.share(upstream.request_rate), limits.answer_timeout / 2)
         self.name = name
         self.breakers = Breakers(name, endpoints, around.clock, around.jitter)
+        self.breakers.on_shut = lambda backoff: around.concord.tell_backoff(name, backoff)
+        self.download = turnstile(allowance(upstream.download), around.download)
         self._connections = Connections(name, upstream, limits, around)
         self._pace = pacing.Pace(name, turns, around.clock, around.sleep)
         self._contact = around.contact
@@ -60,6 +65,8 @@ class Transport:
         self._silence = limits.read_timeout
         self._endpoints = frozenset(map(origins.place, endpoints))
         self._budget: Budget | None = None
+        self._concord = around.concord
+        self._concord.join(name, self)
 
     async def __aenter__(self) -> Self:
         return self
@@ -78,6 +85,20 @@ class Transport:
         """What the endpoints' last answer told of a pull budget; None when none did, or too long ago."""
         told = self._budget
         return told if told is not None and told.known(self._clock()) else None
+
+    def hear_budget(self, told: Budget) -> None:
+        """A sibling process has been told of a pull budget: the last word counts, whoever has heard it."""
+        if self._budget is None or told.at > self._budget.at:
+            self._budget = told
+
+    def hear_backoff(self, backoff: Backoff) -> None:
+        """A sibling process has been told to ask nothing for a while."""
+        self.breakers.hear(backoff)
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether the operator allows no contact."""
+        return self._contact.frozen
 
     def check(self, request: Request) -> None:
         """Raises what `exchange` would refuse this with at once: for who would have to do something else before."""
@@ -146,6 +167,9 @@ class Transport:
         """What an answer's head says of more requests."""
         counts_pulls = False
         if origins.place(response.url) in self._endpoints:
-            self._budget = budget.read(response.value, self._clock()) or self._budget
+            told = budget.read(response.value, self._clock())
+            if told is not None:
+                self._budget = told
+                self._concord.tell_budget(self.name, told)
             counts_pulls = self.budget is not None
         passage.answered(response.status, response.value("Retry-After"), counts_pulls)
