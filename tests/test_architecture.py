@@ -33,12 +33,19 @@ HOMES = {
     "diskcache": {"mirror/store/catalog.py"},
     "sqlite3": {"mirror/store/index.py"},
     "yaml": {"mirror/config/loading.py"},
-    "prometheus_client": {"mirror/metrics.py"},
+    "prometheus_client": {"mirror/metrics.py", "mirror/collectors.py"},
     "aiohttp": {"mirror/upstream/", "mirror/server/", "mirror/admin/"},
     "aiohttp.web": {"mirror/server/", "mirror/admin/"},
     "publicsuffixlist": {"mirror/upstream/"},
     "pydantic": {"mirror/config/"},
-    "structlog": {"mirror/log/", "mirror/server/", "mirror/upstream/", "mirror/cli.py", "mirror/notify.py"},
+    "structlog": {
+        "mirror/log/",
+        "mirror/server/",
+        "mirror/upstream/",
+        "mirror/workers/",
+        "mirror/cli.py",
+        "mirror/notify.py",
+    },
     "click": {"mirror/cli.py", "mirror/commands/"},
 }
 LARGEST = 250  # lines: a longer file holds two ideas

@@ -94,7 +94,7 @@ async def test_f2_the_reader_who_began_it_may_leave(tmp_path: Path) -> None:
         first, _ = pull.fetches.join(pull.target(), digest)
         second, _ = pull.fetches.join(pull.target(), digest)
         gate.release()
-        assert await first.ready(0) == PIECE
+        assert 0 < await first.ready(0) <= PIECE
         first.close()
         assert registry.bytes_sent == PIECE  # it is under way, and would be stopped if that could stop it
         gate.open()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import itertools
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -54,7 +55,7 @@ async def test_f12_at_whichever_call_the_disk_fails_every_reader_gets_everything
 ) -> None:
     calls = await calls_of_a_fetch(tmp_path / "counted", DATA)
     assert {"make_directory", "open_to_write", "write", "sync", "publish"} <= {call for call, _ in calls}
-    for at in range(len(calls)):
+    for at in itertools.count():  # how many writes there are is up to how the bytes arrive
         disk, root = FaultyDisk(), tmp_path / str(at)
         async with FakeRegistry() as registry, pulling(root, Setup(filesystem=disk), one=registry.url) as pull:
             digest = registry.push_blob("a/b", DATA)
@@ -62,16 +63,19 @@ async def test_f12_at_whichever_call_the_disk_fails_every_reader_gets_everything
             readers = [pull.fetches.join(pull.target(), digest)[0] for _ in range(3)]
             assert await asyncio.gather(*map(read, readers)) == [DATA] * 3
             (fetch,) = await pull.ended()
-            assert disk.fired
             assert fetch.failure is None
             for reader in readers:
                 reader.close()
             assert registry.count("GET", "/blobs/") == 1
+            struck = disk.fired
             disk.disarm()
             assert await fetched(pull, digest) == DATA
             await pull.ended(1 + (registry.count("GET", "/blobs/") == 2))
             assert await content(pull.store, digest) in (DATA, None)
         assert descriptors(root) == []
+        if not struck:
+            break
+    assert at >= len({*calls})
 
 
 async def test_f12_the_disk_recovers_and_the_next_fetch_is_kept(tmp_path: Path) -> None:

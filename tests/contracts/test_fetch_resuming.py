@@ -9,6 +9,7 @@ import pytest
 
 from mirror.errors import Absent, Code, Denied, DigestMismatch, Interrupted, MirrorError, Unreachable
 from mirror.pull.fetches import Bounds
+from mirror.pull.patience import SPAN, Patience
 from mirror.tasks import spawn
 from tests.support.caches import content, data_of_the_ingest, under_way
 from tests.support.clock import Clock
@@ -246,3 +247,28 @@ async def test_f7_another_process_goes_on_where_the_last_one_was_stopped(tmp_pat
             assert ranges(registry) == ["bytes=700000-"]
             assert await content(pull.store, registry.push_blob("a/b", DATA)) == DATA
         assert under_way(tmp_path) == []
+
+
+async def test_f7_a_few_bytes_before_each_break_are_no_progress_for_ever(tmp_path: Path) -> None:
+    """What came of them is not lost: the next fetch goes on there."""
+    clock = Clock()
+
+    def hours() -> float:
+        clock.advance(SPAN / 4)
+        return clock()
+
+    async with FakeRegistry() as registry, pulling(tmp_path, one=registry.url) as pull:
+        digest = registry.push_blob("a/b", DATA)
+        registry.fail(Fault(cut_at=10), "GET", "/blobs/", times=None)
+        reader, _ = pull.fetches.join(pull.target(), digest)
+        fetch = pull.fetches.find(pull.target(), digest)
+        assert fetch is not None
+        fetch.patience = Patience(hours)
+        with pytest.raises(Interrupted):
+            await read(reader)
+        reader.close()
+        tries = len(ranges(registry))
+        assert 1 < tries <= 8
+        registry.heal()
+        assert await fetched(pull, registry) == DATA
+        assert ranges(registry)[tries] == f"bytes={10 * tries}-"

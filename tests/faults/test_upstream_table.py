@@ -15,11 +15,12 @@ from tests.support.faults import Fault
 from tests.support.mirror import MirrorUnderTest
 
 SETTINGS = {
+    "prefetch": "off",  # what one request leads to is what is looked at
     "limits": {
         "resumes": 1,
         "connect_timeout": "1s",
-        "first_byte_timeout": "150ms",
-        "read_timeout": "150ms",
+        "first_byte_timeout": "400ms",
+        "read_timeout": "400ms",
         "answer_timeout": "1s",
         "manifest_size": "64KiB",
     },

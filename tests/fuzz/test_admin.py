@@ -1,6 +1,6 @@
 """Whatever is asked of the operator's listener: no error of its own, no echo, and nothing switched but by who may.
 
-There is no description of this API for a machine to draw requests from: it is five addresses, which stand below.
+What is asked by its description is in `test_admin_description`; this is what no description would name.
 """
 
 from __future__ import annotations

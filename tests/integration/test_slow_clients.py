@@ -175,7 +175,7 @@ def test_too_many_are_turned_away_at_once(tmp_path: Path, loop: str) -> None:
             with served.client() as more:
                 began = time.monotonic()
                 answer = more.ask("GET", "/v2/")
-                assert time.monotonic() < began + 1
+                assert time.monotonic() < began + 5  # which on a busy machine is at once
                 assert (answer.status, answer["Retry-After"], answer["Connection"]) == (503, "5", "close")
                 assert json.loads(answer.body)["errors"][0]["code"] == "BUSY"
                 assert more.is_over()

@@ -8,8 +8,9 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 from aiohttp.base_protocol import BaseProtocol
-from aiohttp.http_parser import HttpRequestParser
+from aiohttp.http_parser import HttpRequestParser, RawRequestMessage
 from aiohttp.http_writer import StreamWriter
+from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import RequestHandler
 
 from mirror.errors import Code, MirrorError
@@ -25,13 +26,23 @@ LIMITS = ClientLimits(connections=100, keepalive=10, stall=10)
 def request_of(method: str, target: str, *lines: str, version: str = "HTTP/1.1") -> web.BaseRequest:
     """What becomes of a request with these header lines once it has been parsed; nobody is connected."""
     loop = asyncio.get_running_loop()
-    parser = HttpRequestParser(BaseProtocol(loop), loop, 2**16)
-    ((message, payload),), _, _ = parser.feed_data(request(method, target, *lines, version=version))
+    message, payload = _parsed(request(method, target, *lines, version=version))
     protocol = RequestHandler(web.Server(_unanswered), loop=loop)
     task = asyncio.current_task()
     if task is None:
         raise RuntimeError("a request belongs to a task")
     return web.BaseRequest(message, payload, protocol, StreamWriter(protocol, loop), task, loop)
+
+
+def message_of(data: bytes) -> RawRequestMessage:
+    """What the parser makes of these bytes, which are one request."""
+    return _parsed(data)[0]
+
+
+def _parsed(data: bytes) -> tuple[RawRequestMessage, StreamReader]:
+    loop = asyncio.get_running_loop()
+    (parsed,), _, _ = HttpRequestParser(BaseProtocol(loop), loop, 2**16).feed_data(data)
+    return parsed
 
 
 def exchange_of(method: str = "GET", target: str = "/v2/", *lines: str, version: str = "HTTP/1.1") -> Exchange:
@@ -49,6 +60,9 @@ class Answers:
         return await self._answer(request)
 
     def again(self, data: bytes, peer: str) -> bytes | None:
+        return None
+
+    def heard(self, message: RawRequestMessage, data: bytes, peer: str) -> bytes | None:
         return None
 
     def reject(self, request: web.BaseRequest, code: Code) -> web.StreamResponse:

@@ -9,12 +9,14 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 from mirror.oci.digest import Digest
+from mirror.siblings import Alone, Siblings
 from mirror.store.eviction import Room
 from mirror.store.filesystem import Filesystem
 from mirror.store.layout import Layout
 from mirror.store.store import Store
 from mirror.tasks import end
 
+_ALONE = Alone()
 ENDLESS = Room(max_size=lambda total: total, min_free=lambda _: 0)
 
 
@@ -40,9 +42,14 @@ def layout_at(root: Path, filesystem: Filesystem | None = None) -> Iterator[Layo
 
 @contextlib.asynccontextmanager
 async def store_at(
-    root: Path, *, room: Room = ENDLESS, durable: bool = True, filesystem: Filesystem | None = None
+    root: Path,
+    *,
+    room: Room = ENDLESS,
+    durable: bool = True,
+    filesystem: Filesystem | None = None,
+    siblings: Siblings = _ALONE,
 ) -> AsyncIterator[Store]:
-    store = await Store.open(root, room, durable=durable, filesystem=filesystem)
+    store = await Store.open(root, room, durable=durable, filesystem=filesystem, siblings=siblings)
     try:
         yield store
     finally:
@@ -51,8 +58,7 @@ async def store_at(
 
 async def without_rounds(store: Store) -> None:
     """End the store's housekeeping: from now on nothing is evicted or cleared away but by the test."""
-    if store._keeping is not None:
-        await end(store._keeping)
+    await end(*store._keeping)
 
 
 async def content(store: Store, digest: Digest) -> bytes | None:

@@ -80,7 +80,7 @@ def framings() -> list[bytes]:
         *("Content-Length: 5\r\nContent-Length: 6", "Content-Length: 5, 6", "Content-Length: 5\r\nContent-Length: 5"),
         *(
             f"Content-Length: {value}"
-            for value in ("+5", "0x5", "5 5", "-5", "1e1", "\x0b5", "5", "99999999999999999999")
+            for value in ("+5", "0x5", "5 5", "-5", "1e1", "\x0b5", "5", str(2**64 - 1), "99999999999999999999")
         ),
         *("Content-Length : 5", "Content-Length\t: 5", "Content-Length: 5\r\nTransfer-Encoding: chunked", "X\x00: a"),
         *(f"Transfer-Encoding: {value}" for value in ("chunked", "chunked, identity", "identity, chunked", "xchunked")),

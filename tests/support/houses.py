@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from mirror.oci.digest import Digest
+from mirror.siblings import Alone
 from mirror.store.blobs import Blobs
 from mirror.store.databases import Databases
 from mirror.store.eviction import Room
@@ -16,6 +17,8 @@ from mirror.store.filesystem import Filesystem
 from mirror.store.housekeeping import Housekeeping
 from mirror.store.ingest import Stamp
 from mirror.store.layout import Layout
+from mirror.store.leases import Leases
+from mirror.store.rounds import Rounds
 from tests.support.caches import ENDLESS, blob, descriptors, layout_at, path_of
 
 DIGEST, DATA = blob(1, 5000)
@@ -30,6 +33,7 @@ class House:
         self.keeping = housekeeping
         self.databases = databases
         self.blobs = blobs
+        self.rounds = Rounds(layout, databases, blobs.quarantine, housekeeping)
 
     def put(self, *numbers: int, size: int = 100) -> list[Digest]:
         """Publish blobs, each of which is then the one that was used last."""
@@ -49,7 +53,8 @@ async def house_at(root: Path, room: Room = ENDLESS, disk: Filesystem | None = N
     with layout_at(root, disk) as layout, ThreadPoolExecutor(2) as threads:
         databases = Databases(layout)
         blobs = Blobs(layout, databases.index, databases.write_index, threads)
-        yield House(layout, Housekeeping(layout, databases, blobs, room), databases, blobs)
+        leases = Leases(layout, Alone(), databases.flush)
+        yield House(layout, Housekeeping(layout, databases, blobs, room, leases), databases, blobs)
         await databases.aclose()
 
 

@@ -14,6 +14,7 @@ from aiohttp import web
 from mirror.admin.app import admin_app
 from mirror.config.addresses import ListenAddress
 from mirror.metrics import Metrics
+from mirror.server.footing import OwnFigures
 from mirror.server.operating import listen_admin
 
 
@@ -59,7 +60,7 @@ async def operator(address: tuple[str, int]) -> AsyncIterator[Operator]:
 @asynccontextmanager
 async def operating(api: Sequence[web.RouteDef], names: Collection[str] = ()) -> AsyncIterator[Operator]:
     """For a listener with these routes."""
-    app = admin_app(Metrics("1.2.3"), lambda: None, api, names)
+    app = admin_app(OwnFigures(Metrics("1.2.3")).render, lambda: None, api, names)
     runner = await listen_admin(app, [ListenAddress("127.0.0.1", 0)])
     try:
         async with operator(runner.addresses[0][:2]) as asking:

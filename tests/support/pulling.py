@@ -18,9 +18,11 @@ from mirror.pull.fetches import Bounds
 from mirror.pull.freshness import Policy
 from mirror.pull.pulls import Pulls, Sizes
 from mirror.pull.upstreams import Target, Upstream, Upstreams
+from mirror.siblings import Alone, Siblings
 from mirror.store.eviction import Room
 from mirror.store.filesystem import Filesystem
 from mirror.store.store import Store
+from mirror.upstream.concord import Concord
 from mirror.upstream.contact import Contact
 from mirror.upstream.registry import Registry
 from mirror.upstream.surroundings import Surroundings
@@ -45,6 +47,7 @@ class Setup:
     room: Room = ENDLESS
     now: Callable[[], float] = time.time
     clock: Callable[[], float] = time.monotonic
+    siblings: Siblings = field(default_factory=Alone)
 
 
 class Pulling:
@@ -83,9 +86,11 @@ async def pulling(root: Path, setup: Setup | None = None, **endpoints: str | Seq
     """`async with pulling(tmp_path, one=registry.url) as pull:` with an upstream of each name, `one` the default."""
     setup = setup or Setup()
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(store_at(root, room=setup.room, filesystem=setup.filesystem))
+        store = await stack.enter_async_context(
+            store_at(root, room=setup.room, filesystem=setup.filesystem, siblings=setup.siblings)
+        )
         upstreams = {}
-        around = Surroundings(clock=setup.clock, jitter=lambda: 0.5)
+        around = Surroundings(clock=setup.clock, jitter=lambda: 0.5, concord=Concord(setup.siblings))
         for name, urls in endpoints.items():
             configured = Configured(endpoints=(urls,) if isinstance(urls, str) else tuple(urls))
             transport = Transport(name, configured, setup.limits, surroundings=around)

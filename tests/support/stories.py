@@ -23,6 +23,7 @@ from tests.support.registry import FakeRegistry
 from tests.support.states import State
 from tests.support.surface import noise
 from tests.support.sweeps import Bound
+from tests.support.wide import begun, ways
 
 SMALL, LARGE, OTHER = noise("small", 1500), noise("large", 700_000), noise("other", 300_000)
 LAYERS = {Digest.of(data): data for data in (SMALL, LARGE, OTHER)}
@@ -97,12 +98,18 @@ async def _broken_off(scene: Scene) -> None:
     assert data_of_the_ingest(scene.root).stat().st_size == 400_000
 
 
+async def _wide(scene: Scene) -> None:
+    """A blob over several connections at a time."""
+    assert await begun(scene.pull, Digest.of(LARGE), ways(scene.registry)).all() == LARGE
+
+
 STORIES = [
     Story("a manifest by tag and its config", _image),
     Story("a blob of several pieces", _large),
     Story("two fills and an eviction", _evict),
     Story("going on with a part", _large, prepare=_broken_off),
     Story("the index is made again", Scene.everything, Scene.everything, lambda root: shutil.rmtree(root / "index")),
+    Story("a blob over several connections", _wide),
     Story("a corrupt blob is found", Scene.everything, Scene.everything, lambda root: _flip_large(root)),
 ]
 

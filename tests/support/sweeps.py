@@ -73,6 +73,44 @@ async def _fetch(store: Store, _: Bound) -> None:
     await store.commit(ingest)
 
 
+async def _wide(store: Store, _: Bound) -> None:
+    """As a fetch over two connections: what the second one brings comes before its turn, and is taken over in it."""
+    ingest = await store.begin(DIGEST)
+    runs = ingest.runs()
+    try:
+        ingest.expect(len(DATA))
+        left = [run.end for run in await store.run(runs.found, ingest.offset, len(DATA))]
+        if ingest.offset < 1000:
+            await store.run(ingest.append, DATA[ingest.offset : 1000])
+        if not left and ingest.offset < 2000:
+            ahead = await store.run(runs.begin, 2000)
+            for start in (2000, 2500):
+                await store.run(ahead.append, DATA[start : start + 500])
+            await store.run(ingest.append, DATA[ingest.offset : 2000])
+            await store.run(ingest.append, await store.run(ahead.read, 2000, 1000))
+            await store.run(runs.remove, ahead)
+        else:
+            await store.run(ingest.append, DATA[ingest.offset :])
+    except BaseException:
+        with contextlib.suppress(Killed):
+            await store.drop(ingest)
+        raise
+    finally:
+        runs.close()
+    await store.commit(ingest)
+
+
+async def _interrupted_wide(store: Store) -> None:
+    """What a stop leaves of that: some of it, and something beyond."""
+    ingest = await store.begin(DIGEST)
+    runs = ingest.runs()
+    ingest.expect(len(DATA))
+    await store.run(ingest.append, DATA[:1500])
+    await store.run((await store.run(runs.begin, 2000)).append, DATA[2000:2700])
+    runs.close()
+    await store.leave(ingest)
+
+
 async def _interrupted(store: Store, _: Bound | None = None) -> None:
     ingest = await store.begin(DIGEST)
     try:
@@ -104,6 +142,8 @@ WORKS = [
     Work("break off", _interrupted),
     Work("go on", _fetch, prepare=_interrupted),
     Work("put in place of a part", _put, prepare=_interrupted),
+    Work("fetch, some of it ahead", _wide),
+    Work("go on with what lies ahead", _wide, prepare=_interrupted_wide),
     Work("evict", _evict, prepare=_both),
     Work("put aside", _put_aside, prepare=_both, spoil=lambda root: flip(path_of(root, DIGEST))),
 ]

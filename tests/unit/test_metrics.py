@@ -10,7 +10,8 @@ from dataclasses import fields
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from mirror.metrics import CONTENT_TYPE, Levels, Metrics, Tally, UpstreamLevels
+from mirror.collectors import Tally, UpstreamLevels
+from mirror.metrics import CONTENT_TYPE, Levels, Metrics
 from mirror.outcome import Outcome
 from tests.support.figures import figure, figures
 
@@ -27,6 +28,9 @@ NAMES = {
     "mirror_fills_in_flight": ("gauge", set()),
     "mirror_fill_joins": ("counter", set()),
     "mirror_fills_passed_on": ("counter", set()),
+    "mirror_prefetched_blobs": ("counter", set()),
+    "mirror_prefetched_bytes": ("counter", set()),
+    "mirror_prefetched_used": ("counter", set()),
     "mirror_cache_bytes": ("gauge", set()),
     "mirror_cache_limit_bytes": ("gauge", set()),
     "mirror_evicted_bytes": ("counter", set()),
@@ -37,6 +41,8 @@ NAMES = {
     "mirror_client_connections": ("gauge", set()),
     "mirror_connections_refused": ("counter", set()),
     "mirror_frozen": ("gauge", set()),
+    "mirror_workers": ("gauge", set()),
+    "mirror_worker_restarts": ("counter", set()),
     "mirror_upstream_breaker": ("gauge", {"upstream"}),
     "mirror_upstream_pull_budget_limit": ("gauge", {"upstream"}),
     "mirror_upstream_pull_budget_remaining": ("gauge", {"upstream"}),

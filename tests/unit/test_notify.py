@@ -49,7 +49,8 @@ def test_each_message_is_one_datagram_in_the_order_of_the_calls(
     notifier.ready()
     notifier.status("serving 8 upstreams")
     notifier.alive()
-    assert [heard(manager) for _ in range(3)] == ["READY=1", "STATUS=serving 8 upstreams", "WATCHDOG=1"]
+    ready = f"READY=1\nMAINPID={os.getpid()}"
+    assert [heard(manager) for _ in range(3)] == [ready, "STATUS=serving 8 upstreams", "WATCHDOG=1"]
     assert silent(manager)
 
 
@@ -59,7 +60,7 @@ def test_an_address_that_begins_with_an_at_sign_is_an_abstract_one(tmp_path: Pat
         end.bind(b"\0" + name.encode())
         end.settimeout(10)
         Notifier({"NOTIFY_SOCKET": f"@{name}"}).ready()
-        assert heard(end) == "READY=1"
+        assert heard(end).startswith("READY=1\n")
 
 
 def test_a_path_that_is_not_utf8_is_reached(tmp_path: Path) -> None:
@@ -68,7 +69,7 @@ def test_a_path_that_is_not_utf8_is_reached(tmp_path: Path) -> None:
         end.bind(path)
         end.settimeout(10)
         Notifier({"NOTIFY_SOCKET": os.fsdecode(path)}).ready()
-        assert heard(end) == "READY=1"
+        assert heard(end).startswith("READY=1\n")
 
 
 def test_the_manager_is_asked_for_the_grace_period_and_the_time_to_close_after_it(

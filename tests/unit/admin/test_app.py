@@ -12,6 +12,7 @@ import pytest
 from mirror.admin.app import admin_app
 from mirror.config.addresses import ListenAddress
 from mirror.metrics import Metrics
+from mirror.server.footing import OwnFigures
 from mirror.server.operating import listen_admin
 from tests.support.figures import figure, figures
 from tests.support.mirror import MirrorUnderTest
@@ -29,7 +30,8 @@ class Admin:
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:
-        runner = await listen_admin(admin_app(Metrics("1.2.3"), lambda: self.unready), [ListenAddress("127.0.0.1", 0)])
+        app = admin_app(OwnFigures(Metrics("1.2.3")).render, lambda: self.unready)
+        runner = await listen_admin(app, [ListenAddress("127.0.0.1", 0)])
         try:
             self._address = runner.addresses[0][:2]
             yield

@@ -125,7 +125,7 @@ def test_every_problem_is_told_with_its_line_and_the_nearest_key(file: Path) -> 
     text = """\
 server:
   listen: [":5000", nowhere]
-  workers: 2
+  workers: many
 upstreams:
   docker.io:
     tag_tll: 5m
@@ -136,7 +136,7 @@ lg: {}
     environ = {"MIRROR_LOG__LEVEL": "canary", "MIRROR_SERVER__LISTN": "canary"}
     assert problems(file, text, environ) == [
         'mirror.yml:2: server.listen[1]: not an address to listen on: write "host:port", "[::]:port" or ":port"',
-        "mirror.yml:3: server.workers: several worker processes are not supported yet; use 1",
+        "mirror.yml:3: server.workers: not a number of processes: 1 to 64, or auto",
         "mirror.yml:6: upstreams.docker.io.tag_tll: unknown key; did you mean `tag_ttl`?",
         "mirror.yml:7: upstreams.docker.io.username: comes with no password: "
         "give one of password, password_file, password_env",

@@ -20,6 +20,12 @@ def test_the_defaults_in_short() -> None:
     assert len(lines) == 4 + len(Settings().resolved_upstreams())
 
 
+def test_several_processes_are_told() -> None:
+    for workers, told in ((4, "4"), ("auto", "as many as processors")):
+        lines = list(summarise(Settings.model_validate({"server": {"workers": workers}})))
+        assert lines[2] == f"workers    {told}"
+
+
 def test_what_is_unusual_about_an_upstream_is_said_and_no_secret() -> None:
     settings = Settings.model_validate(
         {

@@ -46,7 +46,7 @@ def test_right_values_are_settings() -> None:
 
 def test_mistakes_behind_other_mistakes_are_told_too() -> None:
     values = {
-        "server": {"workers": 2},
+        "server": {"workers": 65},
         "default_upstream": "nowhere.example",
         "upstreams": {
             "a.example": {"tag_ttl": "soon", "username": "alice", "hosts": "m.lan"},
@@ -147,7 +147,7 @@ def test_a_wrong_value_is_told_in_plain_words(values: dict[str, Any], place: str
 
 
 def test_all_mistakes_are_told_at_once() -> None:
-    found = problems({"server": {"workers": 2, "lisen": 1}, "log": {"level": 3}, "upstreams": {"a.b": {"realms": "/"}}})
+    found = problems({"server": {"workers": 0, "lisen": 1}, "log": {"level": 3}, "upstreams": {"a.b": {"realms": "/"}}})
     assert {dotted(problem.place) for problem in found} == {
         "server.workers",
         "server.lisen",

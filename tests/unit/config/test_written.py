@@ -107,11 +107,17 @@ def test_a_cache_is_left_some_room() -> None:
         written.less_than_everything(Share(percent=100.0))
 
 
-@pytest.mark.parametrize("workers", [0, 2, 64])
-def test_only_one_worker_is_supported(workers: int) -> None:
-    assert written.one_worker(1) == 1
-    with pytest.raises(ValueError, match="several worker processes are not supported yet; use 1"):
-        written.one_worker(workers)
+@pytest.mark.parametrize(
+    ("value", "workers"), [(1, 1), (64, 64), ("2", 2), (" 4 ", 4), ("auto", "auto"), ("Auto", "auto")]
+)
+def test_workers_are_a_number_or_as_many_as_fit(value: object, workers: object) -> None:
+    assert written.workers(value) == workers
+
+
+@pytest.mark.parametrize("value", [0, 65, -1, 1.0, True, "0", "canary", "1e1", "", "٢", None, [2]])
+def test_no_other_number_of_workers_is_taken(value: object) -> None:
+    with pytest.raises(ValueError, match=r"^not a number of processes: 1 to 64, or auto$"):
+        written.workers(value)
 
 
 @pytest.mark.parametrize(

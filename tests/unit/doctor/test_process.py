@@ -25,6 +25,15 @@ def test_a_process_may_open_what_its_clients_need(hard: int, level: Level) -> No
     assert descriptors(4096, hard).level is level
 
 
+async def test_several_processes_open_what_each_of_them_needs() -> None:
+    found = {}
+    for workers in (1, 4):
+        settings = Settings.model_validate({"server": {"listen": ":0", "workers": workers}, "admin": {"listen": ":0"}})
+        (files, *_) = await examine(settings, {})
+        found[workers] = int(files.words.split()[2])
+    assert found[1] - found[4] == 3 * (4096 - 1024)
+
+
 def test_the_variables_are_named_and_what_they_say_is_not() -> None:
     (finding,) = proxies({"HTTPS_PROXY": "http://u:canary@proxy.test", "no_proxy": "canary.test", "http_proxy": " "})
     assert finding.words.startswith("HTTPS_PROXY, no_proxy set")

@@ -113,6 +113,17 @@ def test_the_format_is_chosen_by_its_name() -> None:
     assert renderer("console") is console_lines
 
 
+def test_every_line_of_one_worker_among_several_says_which() -> None:
+    records = [RECORD, RECORD._replace(path="/}\n", reason='}"\n'), HOSTILE]
+    lines = renderer("json", 3)(records).splitlines()
+    assert [json.loads(line)["worker"] for line in lines] == [3, 3, 3]
+    assert [{**json.loads(line), "worker": None} for line in json_lines(records).splitlines()] == [
+        {**json.loads(line), "worker": None} for line in lines
+    ]
+    lines = renderer("console", 3)(records).splitlines()
+    assert [line.removesuffix(b" worker=3") for line in lines] == console_lines(records).splitlines()
+
+
 async def test_without_an_access_log_there_is_none() -> None:
     stream = LogStream(2)
     assert open_access_log(Log(access=False), stream) is None

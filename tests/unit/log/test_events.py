@@ -56,6 +56,13 @@ def test_json_is_one_object_a_line(reader: Reader) -> None:
     assert event == {"level": "info", "event": r"fetched\n", "digest": "sha256:ab", "seconds": 1.5, "upstream": None}
 
 
+def test_every_line_of_one_worker_among_several_says_which(reader: Reader) -> None:
+    configure(Log(format="json"), LogStream(reader.writer), {}, worker=3)
+    structlog.get_logger("mirror").info("one")
+    logging.getLogger("asyncio").warning("another")
+    assert [json.loads(line)["worker"] for line in reader.lines()] == [3, 3]
+
+
 def test_the_console_is_for_people_and_without_colours_in_a_pipe(reader: Reader) -> None:
     reader.configure()
     structlog.get_logger("mirror").warning("upstream failed", upstream="docker.io", status=503)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from structlog.testing import capture_logs
 
 from mirror.log.exchanges import asked
@@ -31,6 +33,13 @@ def test_a_line_says_who_was_asked_what_for_whom_and_what_came_of_it() -> None:
             "seconds": 0.123,
         }
     ]
+
+
+def test_what_no_client_has_asked_for_yet_is_called_so() -> None:
+    with capture_logs() as lines:
+        asked(replace(WHOLE, prefetch=True))
+        asked(WHOLE)
+    assert [line.get("prefetch") for line in lines] == [True, None]
 
 
 def test_what_is_not_known_is_left_out() -> None:

@@ -166,6 +166,35 @@ def test_threads_do_not_tear_each_others_lines(pipe: tuple[int, int]) -> None:
     assert together(*(partial(stream.write_patiently, line * 20) for line in lines), read_all) == [0, 0, 40]
 
 
+@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
+@pytest.mark.parametrize("kind", ["pipe", "file"])
+def test_processes_do_not_tear_each_others_lines_nor_write_over_them(tmp_path: Path, kind: str) -> None:
+    """A file as a shell opens it with `2>`: without O_APPEND, but with one position for all that inherit it."""
+    if kind == "pipe":
+        reader, writer = os.pipe()
+    else:
+        writer = os.open(tmp_path / "log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        reader = os.open(tmp_path / "log", os.O_RDONLY)
+    children = []
+    for name in (b"a", b"b"):
+        child = os.fork()
+        if child == 0:
+            lost = sum(LogStream(writer).write_patiently(name * 200 + b"\n") for _ in range(500))
+            lost += LogStream(writer).write_patiently((name * 200 + b"\n") * 500)
+            os._exit(int(lost > 0))
+        children.append(child)
+    os.close(writer)
+    text = b""
+    if kind == "pipe":
+        while piece := os.read(reader, 65536):
+            text += piece
+    assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0, 0]
+    if kind == "file":
+        text = (tmp_path / "log").read_bytes()
+    os.close(reader)
+    assert sorted(text.splitlines()) == [b"a" * 200] * 1000 + [b"b" * 200] * 1000
+
+
 def test_a_terminal_that_is_held_up_holds_up_nobody() -> None:
     ours, theirs = os.openpty()
     try:

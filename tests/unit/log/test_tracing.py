@@ -44,6 +44,20 @@ async def test_requests_side_by_side_do_not_mix() -> None:
     assert list(await asyncio.gather(request("a"), request("b"))) == ["a", "b"]
 
 
+async def test_work_that_is_done_ahead_is_known_as_such_and_by_the_request_it_is_ahead_of() -> None:
+    async def work() -> tuple[str | None, bool]:
+        return tracing.current(), tracing.is_ahead()
+
+    with tracing.entered("a-1"):
+        with tracing.ahead("a-2"):
+            ahead = spawn(work(), "ahead")
+        with tracing.ahead(None):
+            assert tracing.current() is None
+        asked = spawn(work(), "asked")
+    assert await ahead == ("a-2", True)
+    assert await asked == ("a-1", False)
+
+
 async def test_a_request_that_fails_takes_its_id_along() -> None:
     with pytest.raises(OSError, match="gone"), tracing.entered("a-1"):
         raise OSError("gone")

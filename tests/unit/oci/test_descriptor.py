@@ -27,7 +27,12 @@ def test_sha512_is_kept_as_sha512() -> None:
 
 def test_urls_and_embedded_data_are_not_kept() -> None:
     parsed = Descriptor.parse(document(urls=["http://169.254.169.254/"], data="bGF5ZXI=", annotations={}))
-    assert parsed == Descriptor(LAYER, DIGEST, 5)
+    assert parsed == Descriptor(LAYER, DIGEST, 5, foreign=True)
+
+
+@pytest.mark.parametrize("urls", [None, [], ""])
+def test_without_urls_it_is_where_the_manifest_is(urls: object) -> None:
+    assert not Descriptor.parse(document(urls=urls)).foreign
 
 
 @pytest.mark.parametrize("size", [0, 1, 2**63 - 1])

@@ -51,6 +51,28 @@ async def test_every_upstream_that_is_configured_is_made_and_those_of_patterns_l
         await made.aclose()
 
 
+@pytest.mark.parametrize(
+    ("whole", "own", "prefetches"),
+    [
+        ({}, {}, True),
+        ({"prefetch": "off"}, {}, False),
+        ({"prefetch": "off"}, {"prefetch": "auto"}, True),
+        ({}, {"prefetch": "off"}, False),
+        ({}, {"request_rate": "10/s"}, False),
+        ({}, {"request_rate": "10/s", "prefetch": "auto"}, False),
+    ],
+)
+async def test_whether_anything_is_fetched_ahead(
+    whole: dict[str, object], own: dict[str, object], prefetches: bool
+) -> None:
+    made = making(upstreams={"a.test": own}, **whole)
+    try:
+        table = await made.make()
+        assert table.named("a.test").prefetches == prefetches
+    finally:
+        await made.aclose()
+
+
 async def test_where_to_search_is_built_in_or_configured_and_never_guessed() -> None:
     made = making(
         upstreams={"a.test": {"search": "https://search.a.test"}, "b.test": {}, "*.c.test": {}}, builtin_upstreams=True

@@ -10,7 +10,10 @@ from random import Random
 import pytest
 
 from mirror.errors import Code, Refused, Unreachable
+from mirror.oci.digest import Digest
+from mirror.pull.fetch import Fetch
 from mirror.pull.fetches import Bounds
+from mirror.pull.turns import Wish
 from tests.support.caches import content, descriptors, path_of
 from tests.support.faults import Fault, Gate
 from tests.support.pulling import Setup, pulling, read
@@ -90,6 +93,7 @@ async def test_who_waits_too_long_for_a_turn_is_told_to_come_again(tmp_path: Pat
         assert registry.count("GET", "/blobs/") == 1
         gate.open()
         assert await read(first) == DATA
+        await pull.ended(2)  # its place is free once it is stored
         third, joined = pull.fetches.join(pull.target(), digest)
         assert not joined
         assert await read(third) == MORE
@@ -203,3 +207,40 @@ async def test_what_nobody_waits_for_any_more_is_not_begun(tmp_path: Path) -> No
         first.close()
         await pull.ended(2)
         assert registry.count("GET", "/blobs/") == 1
+
+
+async def test_a_client_that_asks_for_many_blobs_does_not_put_another_ones_first_last(tmp_path: Path) -> None:
+    single = Setup(bounds=Bounds(at_once=1, wait=10, resumes=0))
+    async with FakeRegistry() as registry, pulling(tmp_path, single, one=registry.url) as pull:
+        gate = Gate(100_000)
+        registry.fail(Fault(gate=gate), "GET", "/blobs/")
+        many = [registry.push_blob("a/b", Random(number).randbytes(1000)) for number in range(10)]
+        readers = [pull.fetches.join(pull.target(), digest, Wish("greedy"))[0] for digest in many]
+        await gate.arrived.wait()
+        modest = registry.push_blob("a/b", MORE)
+        readers.append(pull.fetches.join(pull.target(), modest, Wish("modest"))[0])
+        await asyncio.sleep(0)  # it waits for its turn now
+        gate.open()
+        for reader in readers:
+            await read(reader)
+            reader.close()
+        order = [seen.path.rpartition("/")[2] for seen in registry.seen("GET", "/blobs/")]
+        assert order.index(str(modest)) == 1
+
+
+async def test_what_is_fetched_ahead_is_joined_and_told_of_when_it_ends(tmp_path: Path) -> None:
+    setup = Setup(bounds=Bounds(at_once=4, wait=10, resumes=0, ahead=1))
+    async with FakeRegistry() as registry, pulling(tmp_path, setup, one=registry.url) as pull:
+        over: list[Fetch] = []
+        digest = registry.push_blob("a/b", DATA)
+        assert pull.fetches.ever_run_ahead
+        assert not pull.fetches.sought(pull.target(), digest)
+        fetch = pull.fetches.run_ahead(pull.target(), digest, len(DATA), over.append)
+        assert pull.fetches.sought(pull.target(), digest)
+        assert pull.fetches.run_ahead(pull.target(), Digest.of(MORE), len(MORE), over.append) is None
+        reader, joined = pull.fetches.join(pull.target(), digest)
+        assert joined
+        assert await read(reader) == DATA
+        reader.close()
+        assert await pull.ended() == over == [fetch]
+        assert registry.count() == 1

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mirror.errors import Code, Interrupted, MirrorError, Unreachable
+from mirror.errors import Code, Interrupted, MirrorError, SizeMismatch, Unreachable
 from mirror.pull.growth import Growth
 from mirror.tasks import end, spawn
 
@@ -71,6 +71,15 @@ async def test_the_size_is_what_was_said_first_until_the_whole_is_there() -> Non
     assert growth.total is None
     growth.complete(100)
     assert growth.total == 100
+
+
+@pytest.mark.parametrize(("total", "progress"), [(99, 50), (101, 50), (None, 101)])
+async def test_a_whole_of_another_size_than_readers_were_told_is_a_failure(total: int | None, progress: int) -> None:
+    growth = grown(total, progress)
+    growth.complete(100)
+    assert not growth.verified
+    with pytest.raises(SizeMismatch):
+        await growth.ready(progress)
 
 
 async def test_growing_wakes_every_reader_who_can_go_on() -> None:
@@ -222,4 +231,51 @@ async def test_who_is_still_in_the_first_file_is_waited_for_without_a_loss(tmp_p
     assert not waiting.done()
     growth.release(place)
     assert await waiting == 150
+    growth.end()
+
+
+def filled(path: Path, data: bytes) -> int:
+    path.write_bytes(data)
+    return os.open(path, os.O_RDONLY)
+
+
+def test_before_anything_was_there_any_file_may_be_read_in(tmp_path: Path) -> None:
+    growth = Growth()
+    first, second = filled(tmp_path / "a", b"abc"), filled(tmp_path / "b", b"abcd")
+    assert growth.read_in(first, 0)
+    growth.begin(10, 0)
+    assert growth.read_in(second, 4)
+    assert (growth.descriptor, growth.progress) == (second, 4)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(first)
+    growth.end()
+
+
+def test_afterwards_it_is_the_same_file_with_no_less_in_it(tmp_path: Path) -> None:
+    growth = Growth()
+    path = tmp_path / "a"
+    growth.read_in(filled(path, b"abc"), 3)
+    growth.begin(10, 3)
+    other = filled(tmp_path / "b", b"abcd")
+    assert not growth.read_in(other, 4)
+    shorter = os.open(path, os.O_RDONLY)
+    assert not growth.read_in(shorter, 2)
+    assert growth.read_in(os.open(path, os.O_RDONLY), 3)
+    assert not growth.is_orphaned
+    path.unlink()
+    assert growth.is_orphaned
+    for descriptor in (other, shorter):
+        os.close(descriptor)
+    growth.end()
+
+
+def test_whoever_wants_to_know_hears_of_all_that_changes(tmp_path: Path) -> None:
+    growth = Growth()
+    heard: list[tuple[int, bool, bool]] = []
+    growth.on_grown = lambda: heard.append((growth.progress, growth.has_turned, growth.verified))
+    growth.begin(3, 1)
+    growth.proceed(2)
+    growth.turn(filled(tmp_path / "a", b"abc"), 2)
+    growth.complete(3)
+    assert heard == [(1, False, False), (2, False, False), (2, True, False), (3, True, True)]
     growth.end()

@@ -34,7 +34,7 @@ async def test_what_is_filled_is_kept(tmp_path: Path) -> None:
         await sink.append(DATA[:5])
         assert (sink.offset, sink.total) == (5, len(DATA))
         await sink.append(DATA[5:])
-        sink.verify()
+        await sink.verify()
         assert growth.descriptor >= 0
         await sink.keep()
         assert await content(store, DIGEST) == DATA
@@ -72,10 +72,10 @@ async def test_what_is_wrong_is_told(tmp_path: Path) -> None:
         await sink.expect(3)
         await sink.append(b"xy")
         with pytest.raises(SizeMismatch):
-            sink.verify()
+            await sink.verify()
         await sink.append(b"z")
         with pytest.raises(DigestMismatch):
-            sink.verify()
+            await sink.verify()
         await sink.drop()
 
 

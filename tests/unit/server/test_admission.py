@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mirror.server.admission import Admission, place_of
+from mirror.server.admission import Admission, address_of, place_of
 
 PROXY = "10.0.0.1"
 
@@ -75,3 +75,10 @@ def test_what_is_held_is_what_has_entered_and_not_left(steps: list[tuple[bool, s
         doors.leave(address)
     assert doors.held == 0
     assert doors._held == {}
+
+
+@pytest.mark.parametrize(
+    ("peer", "address"), [(("192.0.2.1", 80), "192.0.2.1"), (("::1", 80, 0, 0), "::1"), ("", "-"), (None, "-")]
+)
+def test_an_address_is_had_of_whatever_a_transport_says(peer: object, address: str) -> None:
+    assert address_of(peer) == address

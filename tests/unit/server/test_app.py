@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import signal
 import socket
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from structlog.testing import capture_logs
 
 from mirror.config.settings import Settings
 from mirror.errors import ConfigurationError, MirrorError, StoreBusy
-from mirror.server.app import Mirror, serve
+from mirror.server.app import Mirror
 from tests.support.authority import Authority
 from tests.support.faults import Fault
 from tests.support.figures import becomes
@@ -77,20 +76,13 @@ async def test_a_certificate_that_cannot_be_used_ends_it_before_anything_is_made
     assert not (tmp_path / "cache").exists()
 
 
-@pytest.mark.parametrize(
-    ("listen", "dialled"), [("127.0.0.1:0", "127.0.0.1"), ("0.0.0.0:0", "127.0.0.1"), ("[::]:0", "[::1]")]
-)
-async def test_it_says_what_it_serves_and_what_to_write_for_docker(tmp_path: Path, listen: str, dialled: str) -> None:
-    async with Mirror(settings(tmp_path, server={"listen": listen})) as mirror:
+async def test_it_says_what_it_serves(tmp_path: Path) -> None:
+    async with Mirror(settings(tmp_path)) as mirror:
         with capture_logs() as said:
             mirror.announce()
-        serving, docker = said
-        port = mirror.listeners.bound[0].port
-        assert serving["at"] == f"http://{dialled}:{port}"
-        assert serving["cache"] == str((tmp_path / "cache").resolve())
-        assert "docker.io" in serving["registries"].split(", ")
-        assert serving["admin"] == f"http://127.0.0.1:{mirror.admin.addresses[0][1]}"
-        assert json.loads(docker["event"].partition(": ")[2]) == {"registry-mirrors": [serving["at"]]}
+        assert said[0]["at"] == f"http://127.0.0.1:{mirror.listeners.bound[0].port}"
+        assert said[0]["admin"] == f"http://127.0.0.1:{mirror.admin.addresses[0][1]}"
+        assert said[0]["cached_bytes"] == 0
 
 
 async def test_over_tls_it_says_https(tmp_path: Path) -> None:
@@ -105,7 +97,9 @@ async def test_over_tls_it_says_https(tmp_path: Path) -> None:
 async def test_the_figures_are_those_of_its_parts(tmp_path: Path) -> None:
     async with FakeRegistry() as registry:
         registry.push_image(REPOSITORY, "v1", [SMALL, LARGE])
-        async with MirrorUnderTest(tmp_path, registry.url, {"storage": {"max_size": "1GiB"}}) as mirror:
+        async with MirrorUnderTest(
+            tmp_path, registry.url, {"storage": {"max_size": "1GiB"}, "prefetch": "off"}
+        ) as mirror:
             render = mirror.mirror.metrics.render
             for _ in range(2):
                 for path in (TAG_PATH, LARGE_PATH):
@@ -156,18 +150,3 @@ async def test_each_request_is_a_line(tmp_path: Path, capfd: pytest.CaptureFixtu
     lines = [json.loads(line) for line in capfd.readouterr().err.splitlines() if line.startswith("{")]
     assert [(line["path"], line["status"]) for line in lines] == [("/v2/", 200), ("/nowhere", 404)]
     assert "canary" not in str(lines)
-
-
-@pytest.mark.parametrize("loop", LOOPS)
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it(tmp_path: Path, loop: str, number: signal.Signals) -> None:
-    ready: list[int | None] = []
-
-    def started(mirror: Mirror) -> None:
-        ready.append(mirror.listeners.bound[0].port)
-        os.kill(os.getpid(), number)
-
-    with capture_logs() as said:
-        run_on(loop, serve(settings(tmp_path), started))
-    assert len(ready) == 1
-    assert [line["event"] for line in said][-2:] == ["stopping: no new requests; running ones may finish", "stopped"]

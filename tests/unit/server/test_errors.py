@@ -11,9 +11,11 @@ from mirror.errors import (
     Code,
     Denied,
     DigestMismatch,
+    Frozen,
     Malformed,
     MirrorError,
     Refused,
+    StoreFailed,
     Throttled,
     Unreachable,
     UpstreamError,
@@ -73,6 +75,24 @@ async def test_what_the_upstream_answered_is_said_where_it_did(
 async def test_what_was_refused_without_asking_is_not_said_to_have_been_asked() -> None:
     refused = Refused(code=Code.NAME_UNKNOWN)
     assert error_response(exchange_of(), refused).headers["Cache-Status"] == "mirror; detail=absent"
+
+
+@pytest.mark.parametrize(
+    ("error", "forwarded"),
+    [
+        (Refused(code=Code.BUSY), False),
+        (StoreFailed(), False),
+        (MirrorError(), False),
+        (Frozen(), False),
+        (Unreachable(), True),
+        (Unreachable(code=Code.TIMEOUT), True),
+        (DigestMismatch(), True),
+    ],
+)
+async def test_an_error_of_ours_is_not_said_to_be_the_upstreams(error: MirrorError, forwarded: bool) -> None:
+    """RFC 9211 section 2.2: `fwd` says that the request went forward."""
+    said = error_response(exchange_of(), error).headers["Cache-Status"]
+    assert said == ("mirror; fwd=miss; detail=error" if forwarded else "mirror; detail=error")
 
 
 async def test_a_head_gets_the_length_alone() -> None:

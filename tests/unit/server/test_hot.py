@@ -233,3 +233,13 @@ async def test_no_request_is_held() -> None:
     gc.collect()
     assert request() is None
     assert hot.find() is not None
+
+
+async def test_what_another_process_has_learned_is_forgotten_here() -> None:
+    hot = Hot()
+    hot.give(BY_TAG)
+    for about in (("quay.io", "library/a", "b"), ("docker.io", "library/b", "b"), ("docker.io", "library/a", "c")):
+        hot.answers.forget(*about)
+    assert hot.find() is not None
+    hot.answers.forget("docker.io", "library/a", "b")
+    assert hot.find() is None

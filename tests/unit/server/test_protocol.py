@@ -55,6 +55,22 @@ def test_what_is_no_http_is_rejected_without_a_word_in_the_log(
     assert caplog.records == []
 
 
+@pytest.mark.parametrize("loop", LOOPS)
+def test_what_one_that_is_turned_away_says_is_not_looked_at(loop: str, caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> None:
+        async with served(ok, ClientLimits(connections=0, keepalive=60, stall=60)) as server:
+            with await server.client() as client:
+                client.send(b"GET / HTTP/1.1\r\n" + 6 * (b"X: " + b"x" * 8000 + b"\r\n"))
+                assert (await asyncio.to_thread(client.answer)).status == 503
+                assert await over(client)
+            await server.count(0)
+            assert server.answers.rejected == []
+
+    with caplog.at_level(logging.INFO):
+        run_on(loop, scenario())
+    assert caplog.records == []
+
+
 async def test_what_comes_before_the_nonsense_is_answered() -> None:
     async with served(ok) as server:
         with await server.client() as client:

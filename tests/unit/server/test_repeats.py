@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import pytest
 from aiohttp import web
 
@@ -11,10 +14,10 @@ from mirror.metrics import Metrics
 from mirror.oci.media_types import OCI_MANIFEST
 from mirror.outcome import Outcome
 from mirror.server.access import Access, Clients, RequestIds
-from mirror.server.exchange import Exchange, Lasting
+from mirror.server.exchange import Lasting
 from mirror.server.hot import HotAnswers
 from mirror.server.repeats import LONGEST, Repeats
-from tests.support.answering import exchange_of
+from tests.support.answering import exchange_of, message_of
 from tests.support.clock import Clock
 from tests.support.raw_client import request
 
@@ -44,13 +47,17 @@ class Scene:
         exchange.outcome = Outcome.HIT
         self.hot.offer(exchange, web.Response(headers={"Server": "mirror", "Content-Type": OCI_MANIFEST}))
 
+    def heard(self, data: bytes, peer: str = "192.0.2.1") -> bytes | None:
+        return self.repeats.heard(message_of(data), data, peer)
+
     def teach(self, method: str, *lines: str) -> bytes:
-        """Have this request answered from memory; its bytes."""
-        exchange = exchange_of(method, TARGET, *lines)
-        assert self.hot.find(exchange.request, exchange) is not None
-        assert exchange.hot is not None
+        """Have this request answered from memory as often as it takes to be known; its bytes."""
         data = request(method, TARGET, *lines)
-        self.repeats.learn(data, exchange.request, exchange.hot)
+        for _ in range(2):
+            assert self.repeats.answer(data, "192.0.2.1") is None
+            self.heard(data)
+        self.notes.clear()
+        self.used.clear()
         return data
 
 
@@ -75,8 +82,8 @@ async def test_what_was_answered_from_memory_is_answered_again() -> None:
     assert (note.client, note.method, note.path, note.user_agent) == ("192.0.2.1", "GET", TARGET, "docker/28.5")
     assert (note.status, note.outcome, note.bytes, note.time) == (200, Outcome.HIT, 10, NOW + 5)
     assert (note.upstream, note.kind, note.repository, note.reference) == ("docker.io", "manifest", "library/a", "b")
-    assert scene.used == ["sha256:0"] * 2
-    assert 'mirror_requests_total{kind="manifest",result="hit",upstream="docker.io"} 1.0' in (
+    assert scene.used == ["sha256:0"]
+    assert 'mirror_requests_total{kind="manifest",result="hit",upstream="docker.io"} 3.0' in (
         scene.metrics.render().decode()
     )
 
@@ -118,7 +125,7 @@ async def test_an_answer_that_has_changed_is_judged_anew() -> None:
     data = taught(scene)
     scene.offer(Lasting("sha256:1", b"another", OCI_MANIFEST, checked=NOW, until=NOW + 300))
     assert scene.repeats.answer(data, "192.0.2.1") is None
-    scene.teach("GET")
+    assert scene.heard(data) is not None
     answer = scene.repeats.answer(data, "192.0.2.1")
     assert answer is not None
     assert answer.endswith(b"another")
@@ -158,8 +165,74 @@ async def test_only_so_many_are_remembered() -> None:
     assert scene.repeats.answer(last, "192.0.2.1") is not None
 
 
-async def test_an_exchange_says_what_it_was_answered_with() -> None:
+async def test_nothing_is_held_that_the_hot_answers_have_let_go() -> None:
     scene = Scene()
-    exchange: Exchange = exchange_of("GET", TARGET)
-    assert scene.hot.find(exchange.request, exchange) is None
-    assert exchange.hot is None
+    data = taught(scene)
+    answer = scene.hot.holding((TARGET, ""), NOW)
+    assert answer is not None
+    held = weakref.ref(answer)
+    del answer
+    assert held() is not None
+    scene.hot.clear()
+    gc.collect()
+    assert held() is None
+    assert scene.repeats.answer(data, "192.0.2.1") is None
+
+
+async def test_what_is_new_is_answered_at_once_where_its_answer_is_in_memory() -> None:
+    scene = Scene()
+    data = request("GET", TARGET, "X-Number: 1")
+    assert scene.heard(data) is None
+    scene.offer()
+    answer = scene.heard(data, "192.0.2.7")
+    assert answer is not None
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\nServer: mirror\r\n")
+    assert answer.endswith(b"\r\n\r\na manifest")
+    (note,) = scene.notes
+    assert (note.client, note.path, note.outcome, note.bytes) == ("192.0.2.7", TARGET, Outcome.HIT, 10)
+    head = scene.heard(request("HEAD", TARGET))
+    assert head is not None
+    assert head.endswith(b"\r\n\r\n")
+    assert scene.used == ["sha256:0"] * 2
+
+
+async def test_who_never_says_the_same_twice_is_not_remembered() -> None:
+    scene = Scene()
+    scene.offer()
+    once = request("GET", TARGET, "X-Number: 1")
+    assert scene.heard(once) is not None
+    assert scene.repeats.answer(once, "192.0.2.1") is None
+    assert scene.heard(once) is not None
+    assert scene.repeats.answer(once, "192.0.2.1") is not None
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        request("GET", TARGET, "Connection: close"),
+        request("GET", TARGET, version="HTTP/1.0"),
+        request("GET", TARGET, "Range: bytes=0-1"),
+        request("GET", TARGET, 'If-None-Match: "sha256:0"'),
+        request("GET", TARGET, "Accept: text/html"),
+        request("GET", TARGET, "Transfer-Encoding: chunked"),
+        request("DELETE", TARGET),
+        request("GET", "/v2/a/manifests/c"),
+        request("GET", TARGET, "X-Long: " + LONGEST * "x"),
+    ],
+    ids=str,
+)
+async def test_what_needs_to_be_looked_at_goes_the_long_way(data: bytes) -> None:
+    scene = Scene()
+    scene.offer()
+    assert scene.heard(data) is None
+    assert scene.notes == []
+
+
+@pytest.mark.parametrize("line", ["Authorization: Bearer secret", "Cookie: secret"])
+async def test_what_carries_a_login_is_answered_and_not_kept(line: str) -> None:
+    scene = Scene()
+    scene.offer()
+    data = request("GET", TARGET, line)
+    for _ in range(3):
+        assert scene.heard(data) is not None
+        assert scene.repeats.answer(data, "192.0.2.1") is None

@@ -13,13 +13,16 @@ from mirror.errors import Interrupted, Unreachable
 from mirror.oci.byte_range import Span
 from mirror.server.exchange import Exchange
 from mirror.server.protocol import ClientLimits
-from mirror.server.sending import TURN, Stalled, send_bytes
+from mirror.server.sending import Stalled, send_bytes
+from mirror.server.turns import Turns
 from mirror.tasks import spawn
 from tests.support.answering import served
 from tests.support.loops import LOOPS, run_on
 from tests.support.raw_client import Cut
 from tests.support.readables import Growing
 from tests.support.sender import DATA, WHOLE, Sender, asking, body, sending
+
+TURN = Turns().length  # of one who sends alone
 
 
 @pytest.mark.parametrize("loop", LOOPS)
@@ -37,6 +40,21 @@ def test_exactly_those_bytes_go_out(tmp_path: Path, loop: str, span: Span | None
                 assert await body(client) == expected
                 assert await sender.outcome() is None
                 assert sender.exchange.sent == len(expected)
+
+    run_on(loop, scenario())
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("span", [WHOLE, None], ids=["length", "chunked"])
+def test_so_do_those_that_have_to_come_from_the_disk(tmp_path: Path, loop: str, span: Span | None) -> None:
+    async def scenario() -> None:
+        with Growing.whole(tmp_path / "blob", DATA) as readable:
+            os.fdatasync(readable.descriptor)
+            os.posix_fadvise(readable.descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+            sender = Sender(readable, span)
+            async with sending(sender) as client:
+                assert await body(client) == DATA
+                assert await sender.outcome() is None
 
     run_on(loop, scenario())
 

@@ -222,3 +222,12 @@ async def test_closing_ends_a_verification_without_judging_the_file(tmp_path: Pa
         assert heard == []
     assert disk.reads == 1
     assert published(tmp_path) == [str(DIGEST)]
+
+
+async def test_what_was_verified_is_known_without_a_look_at_it(tmp_path: Path) -> None:
+    async with blobs_at(tmp_path, ReadingDisk()) as (blobs, _):
+        assert not blobs.knows(DIGEST)
+        assert await content_of(blobs) == DATA
+        assert blobs.knows(DIGEST)
+        blobs.doubt(DIGEST)
+        assert not blobs.knows(DIGEST)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mirror.store.eviction import Room, Space, excess, victims
+from mirror.store.eviction import Room, Space, excess, left, victims
 
 ROOM = Room(max_size=lambda total: total // 2, min_free=lambda total: total // 10)
 
@@ -29,7 +29,29 @@ def test_what_has_to_go_keeps_both_bounds(space: Space, needed: int) -> None:
     assert excess(space, ROOM) == needed
 
 
+@pytest.mark.parametrize(
+    ("space", "room"),
+    [
+        (Space(stored=0, total=1000, free=1000), 500),
+        (Space(stored=450, total=1000, free=400), 50),
+        (Space(stored=500, total=1000, free=400), 0),
+        (Space(stored=501, total=1000, free=400), 0),
+        (Space(stored=0, total=1000, free=130), 30),
+        (Space(stored=0, total=1000, free=100), 0),
+        (Space(stored=0, total=1000, free=0), 0),
+    ],
+)
+def test_what_is_left_is_what_keeps_both_bounds(space: Space, room: int) -> None:
+    assert left(space, ROOM) == room
+
+
 sizes = st.integers(min_value=0, max_value=1 << 50)
+
+
+@given(stored=sizes, total=sizes, free=sizes)
+def test_who_takes_what_is_left_has_nothing_evicted(stored: int, total: int, free: int) -> None:
+    room = left(Space(stored, total, free), ROOM)
+    assert room == 0 or excess(Space(stored + room, total, free - room), ROOM) == 0
 
 
 @given(stored=sizes, total=sizes, free=sizes)

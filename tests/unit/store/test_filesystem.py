@@ -213,3 +213,29 @@ def test_what_is_restricted_is_for_its_owner_alone(root: int, tmp_path: Path) ->
     DISK.restrict(descriptor, 0o600)
     os.close(descriptor)
     assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o600
+
+
+def test_a_lock_is_shared_by_those_who_share_it(root: int) -> None:
+    one, two, three = (DISK.open_to_write("lock", root)[0] for _ in range(3))
+    assert DISK.lock(one)
+    assert not DISK.lock_shared(two)
+    assert DISK.lock_shared(one)  # from now on others may
+    assert DISK.lock_shared(two)
+    assert not DISK.lock(three)
+    for descriptor in (one, two, three):
+        os.close(descriptor)
+
+
+def test_a_byte_is_locked_by_one_open_file_and_no_other_byte_with_it(root: int) -> None:
+    one, two = (DISK.open_to_write("leases", root)[0] for _ in range(2))
+    far = 1 << 55  # where there is no byte
+    assert DISK.lock_byte(one, far)
+    assert DISK.lock_byte(one, far)
+    assert not DISK.lock_byte(two, far)
+    assert DISK.lock_byte(two, far + 1)
+    DISK.unlock_byte(one, far)
+    assert DISK.lock_byte(two, far)
+    os.close(two)  # as the end of a process does
+    assert DISK.lock_byte(one, far)
+    assert os.fstat(one).st_size == 0
+    os.close(one)

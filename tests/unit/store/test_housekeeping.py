@@ -209,10 +209,10 @@ async def test_a_lost_index_ends_nothing(tmp_path: Path, caplog: pytest.LogCaptu
     async with house_at(tmp_path, room_of(1000)) as house:
         house.put(*range(11))
         house.databases.index.close()
+        await house.databases.on_thread(lambda index, _: index.close())
         assert await house.keeping.evict() == 0
         assert "could not be brought within its bounds" in caplog.text
-        await house.databases.on_thread(lambda index, _: index.close())
-        await house.keeping.reconcile()
-        await house.keeping.clear()
+        await house.rounds.reconcile()
+        await house.rounds.clear()
         assert "brought in line with the files" in caplog.text
-        assert "leftovers could not be cleared away" in caplog.text
+        assert "the cache could not be measured" in caplog.text

@@ -142,3 +142,12 @@ async def test_evictions_at_the_same_time_take_no_more_than_one(tmp_path: Path) 
         freed = await asyncio.gather(house.keeping.evict(), house.keeping.evict())
         assert (len(published(tmp_path)), house.keeping.size, house.keeping.evicted) == (9, 900, 300)
         assert max(freed) == 300
+
+
+async def test_what_has_room_is_what_nothing_has_to_go_for(tmp_path: Path) -> None:
+    async with house_at(tmp_path, room_of(1000)) as house:
+        assert house.keeping.room == 1000
+        house.put(*range(6))
+        assert house.keeping.room == 400
+        house.put(*range(6, 12))
+        assert house.keeping.room == 0

@@ -49,6 +49,14 @@ def test_parts_are_told_the_oldest_first(layout: Layout) -> None:
     assert parts(layout) == sorted(left, key=lambda part: part.size)
 
 
+def test_what_lies_ahead_takes_up_room_too(layout: Layout) -> None:
+    part = _left(layout, 3)
+    _data(layout, part.digest).with_name("ahead-10").write_bytes(bytes(7))
+    assert parts(layout) == [Part(part.digest, 10, 3)]
+    assert give_up(layout, [part], 1) == 3
+    assert under_way(layout.root) == []
+
+
 def test_what_is_no_part_or_takes_up_nothing_is_not_told(layout: Layout, tmp_path: Path) -> None:
     place = tmp_path / "ingest"
     (place / "notes.txt").touch()

@@ -15,6 +15,7 @@ from mirror.errors import StoreFailed
 from mirror.store.eviction import Room
 from mirror.store.filesystem import Filesystem
 from mirror.store.ingest import Ingest
+from mirror.store.rounds import Rounds
 from mirror.store.store import Store
 from mirror.tasks import end, spawn
 from tests.support.caches import (
@@ -164,7 +165,7 @@ async def test_a_full_disk_is_emptied_at_once(tmp_path: Path, number: int, call:
         await without_rounds(store)
         await store.put(DIGEST, DATA)
         ingest = await store.begin(blob(3)[0])
-        keeping = spawn(store._house.keep(rest), "keep")
+        keeping = spawn(_rounds(store).run(rest), "keep")
         await asyncio.wait_for(resting.wait(), 10)
         resting.clear()
         disk.free = 0
@@ -194,3 +195,7 @@ async def test_another_failure_of_the_disk_hurries_nobody(tmp_path: Path) -> Non
         await asyncio.sleep(0)
         assert not resting.done()
         await end(resting)
+
+
+def _rounds(store: Store) -> Rounds:
+    return Rounds(store._layout, store._databases, store.blobs.quarantine, store._house)

@@ -10,6 +10,8 @@ from mirror.config.settings import Upstream
 from mirror.errors import Interrupted, Nonsense
 from mirror.oci.digest import Digest
 from mirror.upstream.blob_body import BlobBody
+from mirror.upstream.trickle import SPAN
+from tests.support.clock import Clock
 from tests.support.faults import Never
 from tests.support.raw import Close, RawUpstream, Script, Until, answer
 from tests.support.upstreams import opened
@@ -37,11 +39,13 @@ async def _until_interrupted(body: BlobBody) -> bytes:
 
 
 @asynccontextmanager
-async def _reading(script: Script, offset: int = 0) -> AsyncIterator[tuple[BlobBody, RawUpstream]]:
+async def _reading(
+    script: Script, offset: int = 0, stop: int | None = None
+) -> AsyncIterator[tuple[BlobBody, RawUpstream]]:
     async with (
         RawUpstream(script) as server,
         opened(Upstream(endpoints=(server.url,))) as registry,
-        registry.blob("a/b", DIGEST, offset) as body,
+        registry.blob("a/b", DIGEST, offset, stop) as body,
     ):
         yield body, server
 
@@ -204,3 +208,55 @@ async def test_a_body_that_breaks_off_moves_its_endpoint_behind_the_others() -> 
         async with registry.blob("a/b", DIGEST) as body:
             assert await _rest(body) == DATA
         assert (len(one.requests), len(two.requests)) == (1, 1)
+
+
+async def test_a_part_is_asked_for_by_its_ends_and_ends_there() -> None:
+    async with _reading([_part(30, 59)], 30, 60) as (body, server):
+        assert (body.offset, body.total) == (30, 100)
+        assert await _rest(body) == DATA[30:60]
+        assert server.requests[0].headers["range"] == "bytes=30-59"
+
+
+async def test_the_beginning_can_be_a_part_too() -> None:
+    async with _reading([_part(0, 9)], 0, 10) as (body, server):
+        assert await _rest(body) == DATA[:10]
+        assert server.requests[0].headers["range"] == "bytes=0-9"
+
+
+async def test_a_part_may_be_shorter_than_was_asked_for() -> None:
+    async with _reading([_part(30, 49)], 30, 60) as (body, _):
+        assert await _rest(body) == DATA[30:50]
+
+
+async def test_a_part_that_goes_on_beyond_what_was_asked_for_is_none() -> None:
+    with pytest.raises(Nonsense):
+        async with _reading([_part(30, 60)], 30, 60):
+            pass
+
+
+async def test_a_part_that_ends_early_has_broken_off() -> None:
+    head, _, data = _part(30, 59).partition(b"\r\n\r\n")
+    async with _reading([head + b"\r\n\r\n" + data[:7], Close()], 30, 60) as (body, _):
+        assert await _until_interrupted(body) == DATA[30:37]
+
+
+async def test_who_sends_everything_instead_of_a_part_sends_everything() -> None:
+    async with _reading([answer("200 OK", ["Content-Length: 100"], DATA)], 30, 60) as (body, _):
+        assert (body.offset, body.total) == (0, 100)
+        assert await _rest(body) == DATA
+
+
+async def test_a_body_that_only_trickles_is_given_up() -> None:
+    clock, more = Clock(), asyncio.Event()
+
+    def slow() -> float:
+        clock.advance(SPAN)
+        return clock()
+
+    script: Script = [answer("200 OK", ["Content-Length: 102"], DATA), Until(more), b"x", Until(Never())]
+    async with _reading(script) as (body, _):
+        assert await body.read() == DATA
+        body._clock = slow
+        more.set()
+        with pytest.raises(Interrupted, match="comes too slowly"):
+            await body.read()

@@ -118,6 +118,19 @@ async def test_every_question_fails_in_the_same_words(
             assert caught.value.retry_after == 9
 
 
+@pytest.mark.parametrize(
+    ("fault", "rests"), [(Fault(status=404), False), (Fault(status=429), True), (Fault(drop=True), True)]
+)
+async def test_an_endpoint_in_trouble_is_asked_nothing_that_nobody_waits_for(fault: Fault, rests: bool) -> None:
+    async with FakeRegistry() as server, opened(Upstream(endpoints=(server.url,))) as registry:
+        assert not registry.is_resting
+        server.fail(fault, times=None)
+        for _ in range(2):
+            with pytest.raises(UpstreamError):
+                await registry.tags("a/b")
+        assert registry.is_resting == rests
+
+
 async def test_a_manifest_beyond_the_limit_is_nonsense_whatever_length_it_says() -> None:
     limits = LIMITS.model_copy(update={"manifest_size": 1024})
     async with FakeRegistry() as server, opened(Upstream(endpoints=(server.url,)), Setting(limits)) as registry:

@@ -44,7 +44,7 @@ async def test_the_files_are_counted_then_the_bounds_kept_round_after_round(tmp_
             path_of(tmp_path, digest).write_bytes(data)
             os.utime(path_of(tmp_path, digest), (number, number))
         rounds = Rounds()
-        task = spawn(house.keeping.keep(rounds.pause), "housekeeping")
+        task = spawn(house.rounds.run(rounds.pause), "housekeeping")
         await rounds.next()
         assert (house.keeping.size, len(published(tmp_path))) == (900, 9)  # with an index that knew none of them
         oldest = blob(2)[0]
@@ -64,7 +64,7 @@ async def test_leftovers_are_cleared_away_in_the_first_round_and_every_ten_minut
         leftover = tmp_path / "ingest" / f"sha256-{blob(1)[0].encoded}"
         rounds = Rounds()
         leftover.touch()  # in the way of an ingest
-        task = spawn(house.keeping.keep(rounds.pause), "housekeeping")
+        task = spawn(house.rounds.run(rounds.pause), "housekeeping")
         await rounds.next()
         assert not leftover.exists()
         leftover.touch()
@@ -82,7 +82,7 @@ async def test_leftovers_are_cleared_away_in_the_first_round_and_every_ten_minut
 async def test_a_quarantine_that_grows_is_cleared_in_the_next_round(tmp_path: Path) -> None:
     async with house_at(tmp_path) as house:
         rounds = Rounds()
-        task = spawn(house.keeping.keep(rounds.pause), "housekeeping")
+        task = spawn(house.rounds.run(rounds.pause), "housekeeping")
         await rounds.next()
         for digest in house.put(*range(20)):
             house.blobs.quarantine.take(digest)
@@ -97,7 +97,7 @@ async def test_clearing_removes_what_has_run_out(tmp_path: Path) -> None:
     async with house_at(tmp_path) as house:
         note = Note(Key("absent", "u", "r", "t"), {"since": 0, "until": 1}, -1.0)
         house.databases.write_catalog.submit(lambda catalog: catalog.write(note))
-        await house.keeping.clear()
+        await house.rounds.clear()
         assert await house.databases.on_thread(lambda _, catalog: list(catalog._cache.iterkeys())) == []
 
 
@@ -116,7 +116,7 @@ async def test_a_disk_that_does_not_tell_its_size_ends_nothing(tmp_path: Path) -
 async def test_a_blob_that_is_found_before_it_is_reported_is_counted_once_in_the_end(tmp_path: Path) -> None:
     async with house_at(tmp_path) as house:
         path_of(tmp_path, blob(1)[0]).write_bytes(blob(1)[1])
-        await house.keeping.reconcile()
+        await house.rounds.reconcile()
         house.put(1)
         assert house.keeping.size == 200
         await house.keeping.evict()
