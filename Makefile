@@ -14,9 +14,10 @@ IMAGE ?= mirror:latest
 VENV := .venv
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --no-input install --quiet
 PYTEST := $(VENV)/bin/python -m pytest
-# The tests of one file share what is costly to make, so a file goes to one process. More than a few of these would have
+# The tests of one file share what is costly to make, so a file goes to one process, and the files in
+# their order: those that take longest are not the last. More than a few of these would have
 # the disk, which most tests wait for, make them wait too long. JOBS=0 runs all in this one.
-SPREAD := --numprocesses $(JOBS) --dist loadfile
+SPREAD := --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 SOURCES := mirror tests bench
 
 # The stamps bear the version of Python: asking for another one makes the environment anew.

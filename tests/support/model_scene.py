@@ -33,7 +33,8 @@ REPOSITORIES = ("team/app", "team/other")
 TAGS = ("latest", "v1")
 TRIES = 8  # GETs for one blob that a client's one request may lead to while something is wrong
 _BEGINNING = 1_700_000_000.0  # of the wall clock
-_SOON, _LOOK = 10.0, 0.002  # seconds
+# Seconds. A fetch that nobody waits for may hold its part for as long as its time-outs add up.
+_SOON, _LOOK = 60.0, 0.002
 
 
 @dataclass(frozen=True, slots=True)
