@@ -168,8 +168,9 @@ class Scene:
                     await self.mirror.store.evict()
 
     def _usage(self) -> int:
-        """Bytes of blobs, and of parts, which we have not spoilt."""
-        files = [*self.root.glob("blobs/*/*"), *self.root.glob("ingest/*/data")]
+        """Bytes of blobs which we have not spoilt, and of such parts too while nothing is being fetched."""
+        parts = [] if len(self.mirror.pulls.fetches) else self.root.glob("ingest/*/data")
+        files = [*self.root.glob("blobs/*/*"), *parts]
         return sum(path.stat().st_size for path in files if path not in self._spoilt)
 
     def files(self) -> list[Path]:
