@@ -135,12 +135,23 @@ class Upstream:
         while at < part.end:
             piece = min(_PIECE if own is not None else part.end - at, part.end - at)
             self._wait(piece, own)
-            sent = os.sendfile(connection.fileno(), descriptor, at, piece)
-            if not sent:
-                raise ConnectionError("the file has become shorter")
-            with self._claim:
-                self.counts["bytes"] += sent
-            at += sent
+            at += self._sent(connection, descriptor, at, piece)
+
+    def _sent(self, connection: socket.socket, descriptor: int, at: int, most: int) -> int:
+        """Send that much or less, and count it before: who has read it may ask for the count at once."""
+        sent = 0
+        self._count(most)
+        try:
+            sent = os.sendfile(connection.fileno(), descriptor, at, most)
+        finally:
+            self._count(sent - most)
+        if not sent:
+            raise ConnectionError("the file has become shorter")
+        return sent
+
+    def _count(self, size: int) -> None:
+        with self._claim:
+            self.counts["bytes"] += size
 
     def _wait(self, size: int, own: Bucket | None) -> None:
         now = time.monotonic()

@@ -22,7 +22,7 @@ from tests.support.names import Names
 
 DEADLINE = 5.0  # seconds
 ASKED = ("tag", "digest", "head", "blob", "tags")
-LIMITS = {"connect_timeout": "300ms", "first_byte_timeout": "300ms", "answer_timeout": "1s"}
+LIMITS = {"connect_timeout": "700ms", "first_byte_timeout": "700ms", "answer_timeout": "2s"}
 POLICY = {"not_found_ttl": "0s", "tag_ttl": "0s", "stale_for": "1h"}
 CACHED = {"tag": "stale", "digest": "whole", "head": "stale", "blob": "whole", "tags": "stale"}
 

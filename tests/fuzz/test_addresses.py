@@ -28,7 +28,7 @@ from tests.support.upstreams import Setting, opened, pull
 
 Vector = Callable[[Registry, str, int], None]
 LAYER = b"a layer that lies elsewhere"
-LIMITS = Limits(connect_timeout=0.3, first_byte_timeout=0.3, read_timeout=0.3, answer_timeout=1)  # seconds
+LIMITS = Limits(connect_timeout=3, first_byte_timeout=2, read_timeout=2, answer_timeout=4)  # seconds
 
 
 class Trap:

@@ -132,7 +132,7 @@ async def test_an_upstream_that_is_gone_costs_no_time(tmp_path: Path) -> None:
 
 async def test_a_silent_upstream_costs_its_time_once(tmp_path: Path) -> None:
     """A hundred clients of a registry that takes connections and says nothing: they wait together, then no more."""
-    overrides = {**DUE, "limits": {"connect_timeout": "1s", "first_byte_timeout": "200ms", "answer_timeout": "1s"}}
+    overrides = {**DUE, "limits": {"connect_timeout": "1s", "first_byte_timeout": "1s", "answer_timeout": "2s"}}
     async with Registry() as registry, MirrorUnderTest(tmp_path, registry.url, overrides) as mirror:
         image = await pulled(registry, mirror)
         asked = registry.count()

@@ -29,7 +29,7 @@ from tests.support.surface import (
 
 KINDS = [TAG_PATH, f"/v2/{REPOSITORY}/manifests/{ABSENT_DIGEST}", LARGE_PATH, SMALL_PATH, LIST_PATH]
 HTML = {"Content-Type": "text/html"}
-PATIENCE = {"first_byte_timeout": "300ms", "answer_timeout": "1s", "connect_timeout": "500ms", "read_timeout": "300ms"}
+PATIENCE = {"first_byte_timeout": "1s", "answer_timeout": "3s", "connect_timeout": "3s", "read_timeout": "1s"}
 
 TROUBLES: dict[str, tuple[Fault, set[tuple[int, str]]]] = {
     "401": (Fault(status=401), {(403, "DENIED")}),
@@ -113,6 +113,7 @@ def test_a_tag_outlives_its_registry_and_says_so(served: MirrorThread) -> None:
 
 def test_a_list_of_what_is_known_says_that_it_is_no_more(served: MirrorThread) -> None:
     assert served.ask("GET", TAG_PATH).status == 200
+    served.do(served.mirror.mirror.store.flush)
     served.do(served.registry.stop)
     answer = served.ask("GET", LIST_PATH)
     said_always(answer)

@@ -10,8 +10,10 @@ from types import TracebackType
 from typing import Self
 
 from mirror.tasks import end, spawn
+from tests.support.held_port import HeldPort
 
 _HEAD_LIMIT = 64 * 1024
+_BACKLOG = 1024
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -25,6 +27,7 @@ class Listener:
         self._serve = serve
         self._host = host
         self._tls = tls
+        self._held: HeldPort | None = None
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -36,13 +39,18 @@ class Listener:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.stop()
+        if self._held is not None:
+            self._held.release()
+            self._held = None
 
     async def start(self) -> None:
-        """Listens; after a `stop` on the same port again."""
+        """Listens; after a `stop` on the same port again, which has not been given to anybody else."""
+        if self._held is None:
+            self._held = HeldPort(self._host, self.port)
+        self.port = self._held.port
         self._server = await asyncio.start_server(
-            self._connected, self._host, self.port, limit=_HEAD_LIMIT, backlog=1024, ssl=self._tls
+            self._connected, sock=self._held.listening(_BACKLOG), limit=_HEAD_LIMIT, backlog=_BACKLOG, ssl=self._tls
         )
-        self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
         """Closes the port and breaks every open connection."""

@@ -25,7 +25,7 @@ from mirror.upstream.transport import Transport
 from tests.support.clock import Clock
 
 # Long enough for a busy machine, short enough for a peer that never answers.
-LIMITS = Limits(connect_timeout=2, first_byte_timeout=0.3, read_timeout=0.3, answer_timeout=5)
+LIMITS = Limits(connect_timeout=2, first_byte_timeout=1, read_timeout=1, answer_timeout=5)
 QUESTION = Question("manifest", "GET", "a/b", "manifests/v1", Code.MANIFEST_UNKNOWN, {"n": "1"}, {"Accept": "text/x"})
 
 
