@@ -25,12 +25,31 @@ if TYPE_CHECKING:
 INTERRUPTED = 130  # as shells report SIGINT
 
 LATER = {
+    "ls": Later("mirror.commands.ls", "List the images that are cached."),
+    "show": Later("mirror.commands.show", "Show what is cached of an image."),
+    "df": Later("mirror.commands.df", "Show how much room the cache takes, and what takes it."),
+    "rm": Later("mirror.commands.rm", "Remove what is cached of an image, a repository or a registry."),
+    "gc": Later("mirror.commands.gc", "Make room in the cache, or see what would go, and why."),
+    "pin": Later("mirror.commands.pin", "Keep images from being evicted, or list which are."),
+    "unpin": Later("mirror.commands.unpin", "Let go of what is pinned."),
+    "stats": Later("mirror.commands.stats", "Show how much came from the cache, and what that saved."),
+    "completion": Later("mirror.commands.completion", "Print what makes a shell complete these commands."),
     "explain": Later("mirror.commands.explain", "Tell what a pull of an image would do, and why."),
     "doctor": Later("mirror.commands.doctor", "Look for what keeps the mirror from reaching its upstreams."),
     "freeze": Later("mirror.commands.freeze", "Stop asking upstreams; serve what is cached."),
     "thaw": Later("mirror.commands.thaw", "Ask upstreams again."),
     "fsck": Later("mirror.commands.fsck", "Check a cache that no mirror uses, and mend it."),
     "budget": Later("mirror.commands.budget", "Show the pulls that upstreams' limits leave, and who used them."),
+    "tags": Later("mirror.commands.tags", "Show where tags point, and where they have pointed."),
+    "pin-tag": Later("mirror.commands.pin_tag", "Have a tag answered with one digest."),
+    "unpin-tag": Later("mirror.commands.unpin_tag", "Have a tag answered as its upstream says again."),
+    "rollback": Later("mirror.commands.rollback", "Have a tag answered with a digest that it had before."),
+    "export": Later("mirror.commands.export", "Write images into a bundle for a mirror that cannot reach registries."),
+    "import": Later("mirror.commands.import_bundle", "Take images in that were carried here: a bundle, or an archive."),
+    "inventory": Later("mirror.commands.inventory", "Write what is here, for a mirror that sends what is not."),
+    "pull": Later("mirror.commands.pull", "Have the mirror pull images, as docker pull would, and watch it."),
+    "warm": Later("mirror.commands.warm", "Bring the images now that are to be kept ready."),
+    "record": Later("mirror.commands.record", "Write a list of the images that were really pulled."),
 }
 
 

@@ -52,6 +52,9 @@ class Levels:
     prefetched_blobs: Callable[[], float]
     prefetched_bytes: Callable[[], float]
     prefetched_used: Callable[[], float]
+    tag_moves: Callable[[], float]
+    notices_told: Callable[[], float]
+    notices_dropped: Callable[[], float]
     connections: Callable[[], float]
     connections_refused: Callable[[], float]
     frozen: Callable[[], float]
@@ -122,6 +125,9 @@ class Metrics:
             ("mirror_prefetched_blobs", "Blobs fetched before a client asked for them.", levels.prefetched_blobs),
             ("mirror_prefetched_bytes", "Bytes of those blobs.", levels.prefetched_bytes),
             ("mirror_prefetched_used", "Those of them that a client has asked for since.", levels.prefetched_used),
+            ("mirror_tag_moves", "Tags that were seen to have moved.", levels.tag_moves),
+            ("mirror_notices_told", "Web hooks that were told of a move.", levels.notices_told),
+            ("mirror_notices_dropped", "Notices of moves that were given up.", levels.notices_dropped),
             ("mirror_fill_joins", "Requests that joined a fetch begun by another.", levels.fill_joins),
             ("mirror_evicted_bytes", "Bytes evicted to keep the cache within its bounds.", levels.evicted_bytes),
             ("mirror_facts_lost", "Facts that could not be written down.", levels.facts_lost),

@@ -32,7 +32,11 @@ class AdminClient:
         Raises OSError when nobody answers, or not as a mirror does; ValueError when the URL is none; Refused when it
         answers no, with its reason.
         """
-        return self._ask(path + (f"?{urlencode(query)}" if query else ""), Question(headers=_HEADERS, largest=_LARGEST))
+        return self._ask(_target(path, query), Question(headers=_HEADERS, largest=_LARGEST))
+
+    def delete(self, path: str, query: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """What is answered to the removal of what the query names. Raises as `get` does."""
+        return self._ask(_target(path, query), Question("DELETE", None, _HEADERS, _LARGEST))
 
     def post(self, path: str, document: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """What is answered to `document` at `path`. Raises as `get` does."""
@@ -50,6 +54,10 @@ class AdminClient:
         if status != 200:
             raise Refused(_words(document.get("error")) or f"the mirror answered {status}")
         return document
+
+
+def _target(path: str, query: Mapping[str, str] | None) -> str:
+    return f"{path}?{urlencode(query)}" if query else path
 
 
 def _words(said: object) -> str:

@@ -39,6 +39,9 @@ def _known(document: Document) -> Iterator[str]:
     if tag is not None:
         yield _line("tag", f"{tag['digest']}, checked {duration(tag['age'])} ago")
         yield _line("", f"{tag['verdict']}: {tag['meaning']}; {_until(tag)}")
+    given = document.get("given")
+    if given is not None:
+        yield _line("given", f"{given['digest']}, because {given['why']}")
     if document["absent"]:
         yield _line("absent", "the upstream has just said that there is no such thing")
     images = document["images"]

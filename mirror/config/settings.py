@@ -22,6 +22,8 @@ from mirror.config.addresses import (
 from mirror.config.agreement import disagreements
 from mirror.config.bandwidth import Window, parse_window
 from mirror.config.conflicts import Conflict, Inconsistent
+from mirror.config.images import Kept, parse_kept
+from mirror.config.notifications import Receiver
 from mirror.config.patterns import is_pattern, parse_upstream_name
 from mirror.config.quantities import Share, parse_duration, parse_pulls, parse_rate, parse_share, parse_size
 from mirror.config.registries import ALIASES, ENDPOINTS, endpoint_of
@@ -54,6 +56,7 @@ Bandwidth = Several[Annotated[Window, BeforeValidator(parse_window)]]  # bytes a
 SearchURL = Annotated[str, BeforeValidator(parse_endpoint)]
 VariableName = Annotated[str, AfterValidator(written.variable_name)]
 Proxy = Annotated[SecretStr, AfterValidator(lambda secret: _checked(secret, parse_proxy))]
+Images = Several[Annotated[Kept, BeforeValidator(parse_kept)]]  # that are kept ready
 Prefetching = Literal["auto", "off"]  # whether the rest of an image is fetched before the client asks for it
 UpstreamName = Annotated[str, BeforeValidator(parse_upstream_name), AfterValidator(written.no_alias)]
 
@@ -107,7 +110,9 @@ class Storage(Section):
     max_size: Annotated[SizeOrShare, AfterValidator(written.more_than_nothing)] = Share(percent=80.0)
     min_free: Annotated[SizeOrShare, AfterValidator(written.less_than_everything)] = Share(percent=5.0)
     durability: Literal["safe", "fast"] = "safe"
+    evict_unreachable: bool = False  # images go by their last pull, even of upstreams that cannot be asked just now
     scrub: Duration = 30 * 86400.0  # in which every blob is read and verified once; 0: never
+    journal: Annotated[Count, Field(ge=1, le=100_000)] = 1000  # moves of each tag that are remembered
 
 
 class Upstream(Section):
@@ -126,6 +131,7 @@ class Upstream(Section):
     not_found_ttl: Duration = 10.0
     immutable_tags: TagPatterns = ()  # shell patterns; such a tag is never asked again
     on_deleted: Literal["serve", "forget"] = "serve"  # what becomes of a tag that the upstream no longer has
+    hold_new_digests: Duration = 0.0  # for which a tag that has moved is answered as it was
     honour_no_cache: bool = False  # whether a client's Cache-Control: no-cache makes a tag due
     budget_reserve: Pulls = Share(percent=10.0)  # of a pull limit, kept for pulls that clients wait for
     request_rate: Rate | None = None  # requests to this upstream, written 10/s or 300/m
@@ -181,6 +187,10 @@ class Log(Section):
     access: bool = True  # one line for each request
 
 
+class Notifications(Section):
+    endpoints: Several[Receiver] = ()  # web hooks that are told of tags that move
+
+
 class Settings(Section):
     server: Server = Server()
     admin: Admin = Admin()
@@ -189,8 +199,10 @@ class Settings(Section):
     builtin_upstreams: bool = True
     catalog: bool = False  # whether /v2/_catalog tells what is cached
     prefetch: Prefetching = "auto"
+    images: Images = ()  # names, or files of names: pulled at their times without a client
     upstreams: Annotated[dict[UpstreamName, Upstream], BeforeValidator(written.each_once)] = {}
     limits: Limits = Limits()
+    notifications: Notifications = Notifications()
     log: Log = Log()
 
     @model_validator(mode="after")

@@ -39,6 +39,10 @@ def unusable_files(settings: Settings) -> Iterator[Problem]:
         pair = (upstream.client_certificate, upstream.client_key)
         yield from _certificate_and_key((*place, "client_certificate"), (*place, "client_key"), pair)
         yield from _login(place, upstream)
+    for number, receiver in enumerate(settings.notifications.endpoints):
+        if receiver.secret_file is not None:
+            hook = ("notifications", "endpoints", str(number), "secret_file")
+            yield from _told(hook, _no_password(receiver.secret_file))
 
 
 def _tls(tls: TLS) -> Iterator[Problem]:

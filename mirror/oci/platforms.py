@@ -29,15 +29,26 @@ def platforms_of(body: bytes) -> dict[str, str]:
     return found
 
 
+def platform_of(config: bytes) -> str:
+    """What the configuration of an image says that the image is for."""
+    try:
+        return _words(parse_object(config, ())) or UNKNOWN
+    except Malformed:
+        return UNKNOWN
+
+
 def _platform(entry: Mapping[str, object]) -> str:
     platform = entry.get("platform")
     if not isinstance(platform, Mapping):
         return UNKNOWN
+    return _words(platform) or _attestation(entry)
+
+
+def _words(platform: Mapping[str, object]) -> str:
+    """Empty where nothing is told."""
     words = [platform.get(key) for key in ("os", "architecture", "variant")]
     told = [word for word in words if isinstance(word, str) and _word(word)]
-    if set(told) <= {UNKNOWN}:
-        return _attestation(entry)
-    return "/".join(told)
+    return "" if set(told) <= {UNKNOWN} else "/".join(told)
 
 
 def _attestation(entry: Mapping[str, object]) -> str:

@@ -31,6 +31,7 @@ class Whole:
         self._store = store
         self._digest = blob.digest
         self._blob: OpenBlob | None = blob
+        store.removal.readers.enter(blob.digest)
         self.size: int | None = blob.size
         self.descriptor = blob.descriptor
 
@@ -44,6 +45,7 @@ class Whole:
         if self._blob is not None:
             self._blob.close()
             self._blob = None
+            self._store.removal.readers.leave(self._digest)
 
 
 class Blobs:
@@ -110,7 +112,7 @@ class Blobs:
                 await self._started(reader)
             except (Absent, Denied) as error:
                 reader.close()
-                if reader.repository != target.repository:
+                if reader.fetched_for != target.place:
                     continue  # what another repository is told is no word about this one
                 if isinstance(error, Absent):
                     self._store.facts.put_absent(absence_of(target, digest), target.upstream.policy.not_found_ttl)
@@ -157,7 +159,7 @@ class Blobs:
 
     def _fetched_for_another(self, target: Target, digest: Digest) -> bool:
         fetch = self._fetches.find(target, digest)
-        return fetch is not None and fetch.target.repository != target.repository
+        return fetch is not None and fetch.target.place != target.place
 
     async def _ask(self, target: Target, digest: Digest, held: int | None = None) -> int | None:
         """Ask the upstream whether this repository has the blob, and note that it does; its size if that was said.

@@ -12,12 +12,15 @@ from yarl import URL
 
 from mirror.allowance import allowance
 from mirror.config import settings as configured
-from mirror.config.patterns import is_pattern
+from mirror.config.lent import lent
+from mirror.config.patterns import best, is_pattern
 from mirror.config.registries import search_of
 from mirror.config.settings import Settings
 from mirror.pull.freshness import Policy
 from mirror.pull.upstreams import Upstream, Upstreams
 from mirror.pull.wildcards import Wildcards
+from mirror.upstream.concord import Concord
+from mirror.upstream.login import IDENTITY, Kind, Login
 from mirror.upstream.registry import Registry
 from mirror.upstream.report import Observe
 from mirror.upstream.resolver import Resolver
@@ -62,6 +65,21 @@ class Making:
         aliases = settings.aliases()
         return Upstreams(upstreams, aliases, settings.hosts(), aliases[settings.default_upstream], wildcards)
 
+    def lent(self, upstream: Upstream, login: Login, job: str) -> Upstream:
+        """The same upstream asked with this login in place of its own, over connections that it shares with nobody.
+
+        Who asks by it closes its registry. Raises ConfigurationError.
+        """
+        entry = upstream.name
+        if entry not in self._resolved:
+            entry = best([name for name in self._resolved if is_pattern(name)], entry) or entry
+        username = login.username if login.kind is Kind.PASSWORD else IDENTITY
+        configured = lent(self._resolved[entry], username, login.password)
+        around = replace(self._surroundings, concord=Concord.alone())
+        transport = Transport(upstream.name, configured, self._settings.limits, self._observe, around)
+        registry = Registry(upstream.name, configured, self._settings.limits, transport, around.clock)
+        return replace(upstream, registry=registry, lent_to=job)
+
     async def aclose(self) -> None:
         """Close every connection. Twice is as good as once."""
         await self._closing.aclose()
@@ -98,4 +116,5 @@ def policy_of(upstream: configured.Upstream) -> Policy:
         serves_deleted=upstream.on_deleted == "serve",
         honours_no_cache=upstream.honour_no_cache,
         reserve=upstream.budget_reserve,
+        hold=upstream.hold_new_digests,
     )

@@ -1,4 +1,4 @@
-"""Explanations as a mirror with these settings gives them, running or not."""
+"""Explanations as a mirror with these settings gives them, running or not; and what it lets be done to tags."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from mirror.config.addresses import ListenAddress, collide, is_loopback, parse_l
 from mirror.config.settings import Settings
 from mirror.pull.explanation import Explanations
 from mirror.pull.holdings import Holdings
+from mirror.pull.manifests import Manifests
 from mirror.pull.memory import Memory
 from mirror.pull.routes import Routes
 from mirror.pull.shelf import Shelf
+from mirror.pull.tag_keeping import TagKeeping
 from mirror.pull.tag_notes import TagNotes
 from mirror.pull.upstreams import Upstreams
 from mirror.store.store import Store
@@ -33,6 +35,19 @@ def explanations(
         return Explanations(routes, lambda: contact.frozen)
     shelf = Shelf(store, Memory(_MEMORY), settings.limits.manifest_size)
     return Explanations(routes, lambda: contact.frozen, Holdings(store, shelf), TagNotes(store.facts, now), now)
+
+
+def keeping(
+    settings: Settings,
+    upstreams: Upstreams,
+    store: Store,
+    manifests: Manifests | None,
+    now: Callable[[], float] = time.time,
+) -> TagKeeping:
+    """What the operator does to tags. `manifests` asks upstreams; None where nobody is to be asked. Closes nothing."""
+    routes = Routes(upstreams, lambda host: is_own(settings, host))
+    shelf = Shelf(store, Memory(_MEMORY), settings.limits.manifest_size)
+    return TagKeeping(routes, Holdings(store, shelf), store, manifests, now)
 
 
 def is_own(settings: Settings, host: str) -> bool:

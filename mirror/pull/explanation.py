@@ -42,6 +42,18 @@ class TagState:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """What clients are given in the place of what the tag points to, and why. `until`: the seconds that are left of it.
+
+    None: for as long as the operator wants it, who has pinned the tag.
+    """
+
+    digest: str
+    why: str
+    until: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """`frozen`: by the operator's word nobody is asked. `tag` is None for a digest, and where nothing is known.
 
@@ -58,6 +70,7 @@ class Explanation:
     manifest: str | None = None  # the digest of the one that is held
     images: tuple[Held, ...] | None = None
     asks: tuple[str, ...] | None = None
+    given: Standing | None = None  # None where it is what the reference means
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +81,7 @@ class _Known:
     verdict: Verdict
     absent: bool
     tag: TagState | None = None
+    given: Standing | None = None
 
 
 class Explanations:
@@ -108,6 +122,7 @@ class Explanations:
             None if manifest is None else str(manifest.digest),
             images,
             _asks(image, known, manifest) if route.admitted else (),
+            known.given,
         )
 
     def _known(self, notes: TagNotes, target: Target, reference: str | Digest) -> _Known:
@@ -117,9 +132,14 @@ class Explanations:
             return _Known(reference, Verdict.FRESH, absent)
         record = notes.record(place)
         verdict = notes.judge(place, record, no_cache=False)
-        if record is None:
-            return _Known(None, verdict, absent)
-        return _Known(Digest.parse(record.digest), verdict, absent, self._state(place, record, verdict))
+        state = None if record is None else self._state(place, record, verdict)
+        stand_in = notes.stand_ins.of(target, reference)
+        if stand_in is None:
+            return _Known(None if record is None else Digest.parse(record.digest), verdict, absent, state)
+        until = None if stand_in.until is None else stand_in.until - self._now()
+        given = Standing(stand_in.digest, stand_in.words, until)
+        meant = Verdict.FRESH if stand_in.is_pin else verdict
+        return _Known(Digest.parse(stand_in.digest), meant, absent and not stand_in.is_pin, state, given)
 
     def _state(self, place: Place, record: TagRecord, verdict: Verdict) -> TagState:
         now, policy = self._now(), place.target.upstream.policy
@@ -129,7 +149,7 @@ class Explanations:
             verdict.name.lower(),
             verdict.value,
             _next_check(record, policy, place.tag, verdict, now),
-            None if policy.immutable(place.tag) else max(record.checked + policy.horizon - now, 0.0),
+            None if policy.immutable(place.tag) or record.lasting else max(record.checked + policy.horizon - now, 0.0),
             record.trouble,
         )
 
@@ -161,7 +181,8 @@ def _asks(image: ImageName, known: _Known, held: Manifest | None) -> tuple[str, 
     """What the upstream would be asked for the manifest that the name means."""
     path = f"manifests/{image.reference}"
     if held is None:
-        return () if known.absent else (f"GET {path}",)
+        named = path if known.given is None else f"manifests/{known.given.digest}"
+        return () if known.absent else (f"GET {named}",)
     if known.verdict in (Verdict.FRESH, Verdict.WAIT):
         return ()
     if known.verdict is Verdict.SPARE:

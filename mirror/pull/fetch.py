@@ -50,6 +50,7 @@ class Fetch:
         self.digest = digest
         self.target = target
         self.growth = Growth()
+        self.ended = asyncio.Event()  # what could be kept of it is
         self.sink = Sink(digest, store, self.growth)
         self._store = store
         self._resumes = resumes
@@ -232,5 +233,6 @@ class Fetch:
             self.prove()
 
     def prove(self) -> None:
-        """Note that the upstream has said that this repository has the blob."""
-        self._store.facts.prove(Member(self.target.name, self.target.repository, str(self.digest)))
+        """Note that the upstream has said that this repository has the blob: but for what it says to a lent login."""
+        if not self.target.upstream.lent_to:
+            self._store.facts.prove(Member(self.target.name, self.target.repository, str(self.digest)))

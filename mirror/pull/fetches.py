@@ -49,7 +49,7 @@ class Reader:
     """One reader of a fetch, as a `Readable`. Its holder closes it; the fetch does not notice (F2)."""
 
     def __init__(self, fetch: Fetch) -> None:
-        self.repository = fetch.target.repository  # that the upstream is asked for, perhaps not the reader's
+        self.fetched_for = fetch.target.place  # that the upstream is asked for, perhaps not the reader's
         self._growth = fetch.growth
         self._open = True
         self._place = self._growth.hold()
@@ -209,6 +209,7 @@ class Fetches:
                 claim.over(fetch)
             del self._claims[fetch]
             claim.turns.leave(claim.ticket)
+            fetch.ended.set()
 
     async def _try(self, fetch: Fetch) -> bool:
         """Fetch it when its turn has come; False when a sibling process is at it."""

@@ -110,7 +110,7 @@ class Following:
         if heard.offset < 0:
             return None
         if not growth.has_begun:
-            if heard.place == (fetch.target.name, fetch.target.repository):
+            if heard.place == fetch.target.place:
                 fetch.prove()
             else:
                 await fetch.ask()
@@ -126,7 +126,7 @@ class Following:
     def _is_ours_too(fetch: Fetch, heard: _Heard, failure: MirrorError) -> bool:
         """End with somebody else's failure, if it says anything of what we would ask; False if it does not."""
         upstream, _ = heard.place or ("", "")
-        same = heard.place == (fetch.target.name, fetch.target.repository)
+        same = heard.place == fetch.target.place
         is_word = isinstance(failure, (Absent, Denied))
         elsewhere = isinstance(failure, UpstreamError) and upstream != fetch.target.name
         unread = isinstance(failure, StoreError) and not fetch.growth.progress

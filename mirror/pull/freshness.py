@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from mirror.config.quantities import Share
 
 _SKEW = 60.0  # seconds that a record may lie in the future, before it counts as made by a wrong clock
-_CENTURY = 100 * 365 * 86400.0
+FOR_EVER = 100 * 365 * 86400.0  # seconds
 _AGAIN = 1.0  # seconds between two checks of a tag, however often clients want it checked
 _OUTAGE = 300.0  # seconds after which an upstream that could not be asked is worth another try
 _TENTH = Share(percent=10.0)
@@ -30,6 +30,7 @@ class Policy:
     serves_deleted: bool = False  # whether a tag that the upstream no longer has is answered while it may be stale
     honours_no_cache: bool = False  # whether a client may make a tag due
     reserve: Share = _TENTH  # of a pull limit: pulls that are kept for what is not cached
+    hold: float = 0.0  # for which a new digest of a tag that is known is held back
 
     @property
     def horizon(self) -> float:
@@ -38,7 +39,7 @@ class Policy:
 
     def lifetime(self, tag: str) -> float:
         """Seconds for which it is worth remembering where the tag pointed."""
-        return _CENTURY if self.immutable(tag) else self.horizon
+        return FOR_EVER if self.immutable(tag) else max(self.horizon, self.hold)
 
     def immutable(self, tag: str) -> bool:
         return any(fnmatchcase(tag, pattern) for pattern in self.immutable_tags)
@@ -58,12 +59,14 @@ class Policy:
 class Known:
     """When a tag was last checked, and when that was last tried in vain (0: not since); wall clock, seconds.
 
-    `deleted`: that try was answered, by saying that there is no such tag any more.
+    `deleted`: that try was answered, by saying that there is no such tag any more. `lasting`: the operator has brought
+    the tag here, so that it may be as old as it likes as long as nobody can be asked.
     """
 
     checked: float
     failed: float = 0.0
     deleted: bool = False
+    lasting: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +95,10 @@ def judge(known: Known | None, policy: Policy, tag: str, now: float, asking: Ask
         return Verdict.UNKNOWN
     if policy.immutable(tag):
         return Verdict.FRESH
-    longest = _AGAIN if asking.no_cache and policy.honours_no_cache else _CENTURY
+    longest = _AGAIN if asking.no_cache and policy.honours_no_cache else FOR_EVER
     if _within(known.checked, min(policy.tag_ttl, longest), now):
         return Verdict.FRESH
-    if now - known.checked >= policy.horizon:
+    if now - known.checked >= policy.horizon and not known.lasting:
         return Verdict.OVERDUE
     if _within(known.failed, min(silence(known, policy), longest), now):
         return Verdict.WAIT

@@ -77,7 +77,7 @@ class Inquiries:
                 return newer
             if inquiry.question.target.upstream.policy.serves_deleted and self._may_be_old(inquiry):
                 return self._old(inquiry, Trouble.DELETED)
-            self._notes.forget(inquiry.place)
+            self._notes.forget(inquiry.place, inquiry.question.client)
             raise
         except Denied:
             raise  # who may not read it now does not get what somebody could read once
@@ -145,10 +145,13 @@ class Inquiries:
             same = inquiry.held is not None and inquiry.held.digest == manifest.digest
             return await self._settled(inquiry, manifest, Outcome.REVALIDATED if same else Outcome.MISS)
         found = await self._unmoved(inquiry, head)
-        told = None if found is not None or question.body or head.digest is None else Manifest.told(head.digest, head)
-        if told is None:
+        if found is not None or question.body or head.digest is None:
             return found
-        self._notes.heard(inquiry.place, TagRecord(str(told.digest), inquiry.asked))
+        # What is held back has to be known for long enough, and only what was written down is known.
+        told = None if self._notes.holds_back(inquiry.place, head.digest) else Manifest.told(head.digest, head)
+        if told is None:
+            return None
+        self._notes.heard(inquiry.place, TagRecord(str(told.digest), inquiry.asked), question.client)
         return FoundManifest(told, Answer(Outcome.MISS))
 
     async def _unmoved(self, inquiry: Inquiry, head: ManifestHead) -> FoundManifest | None:
@@ -168,7 +171,8 @@ class Inquiries:
         newer = await self._newer(inquiry)
         if newer is not None:
             return newer
-        self._notes.write(inquiry.place, TagRecord(str(manifest.digest), inquiry.asked))
+        record = TagRecord(str(manifest.digest), inquiry.asked)
+        self._notes.write(inquiry.place, record, inquiry.question.client)
         return FoundManifest(manifest, Answer(outcome))
 
     async def _newer(self, inquiry: Inquiry, asked: float | None = None) -> FoundManifest | None:
@@ -197,7 +201,9 @@ class Inquiries:
             # What was checked by a clock that has been set back since is no longer fresh, and grows old from now on.
             due = now - inquiry.question.target.upstream.policy.tag_ttl
             checked = record.checked if record.checked <= now else due
-            self._notes.write(inquiry.place, replace(record, checked=checked, failed=now, trouble=trouble.value))
+            lasting = record.lasting and trouble is not Trouble.DELETED  # which is an answer
+            old = replace(record, checked=checked, failed=now, trouble=trouble.value, lasting=lasting)
+            self._notes.write(inquiry.place, old, inquiry.question.client)
         words = warning(trouble, inquiry.question.target.name, now - record.checked)
         return FoundManifest(held, Answer(Outcome.STALE, record.checked, words, inquiry.place.due(record)))
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from mirror.errors import Absent, Code
+from mirror.errors import Absent, Code, UpstreamError
 from mirror.flights import Flights
 from mirror.oci.digest import Digest
 from mirror.outcome import Outcome
@@ -13,6 +13,7 @@ from mirror.pull.content import Answer, FoundManifest, Manifest
 from mirror.pull.inquiry import TagQuestion
 from mirror.pull.shelf import Shelf
 from mirror.pull.spending import Ledger, Spender
+from mirror.pull.stand_ins import StandIn
 from mirror.pull.tags import Tags
 from mirror.pull.upstreams import Target
 from mirror.store.catalog import Key
@@ -49,19 +50,44 @@ class Manifests:
     def recall(self, question: Question) -> FoundManifest | None:
         """The answer, if it is in memory and nobody has to be asked. Never waits."""
         if isinstance(question.reference, str):
-            return self._tags.recall(_of_tag(question, question.reference))
+            return self._recall_tag(question, _of_tag(question, question.reference))
         manifest = self._shelf.recall(question.target, str(question.reference))
         return None if manifest is None else FoundManifest(manifest, Answer(Outcome.HIT, manifest.since))
 
     async def find(self, question: Question) -> FoundManifest:
         """The manifest. Raises UpstreamError when neither we nor the upstream can give it. May be cancelled."""
         if isinstance(question.reference, str):
-            return await self._tags.find(_of_tag(question, question.reference))
+            return await self._by_tag(question, _of_tag(question, question.reference))
         return await self._by_digest(question, question.reference)
 
     async def aclose(self) -> None:
         await self._flights.aclose()
         await self._tags.aclose()
+
+    def _recall_tag(self, question: Question, tag: TagQuestion) -> FoundManifest | None:
+        pin = self._tags.pinned(tag)
+        found = None if pin is not None else self._tags.recall(tag)
+        stand_in = pin if found is None else self._tags.held_back(tag, found)
+        if stand_in is None:
+            return found
+        manifest = self._shelf.recall(question.target, stand_in.digest)
+        return None if manifest is None else FoundManifest(manifest, _standing_in(manifest, stand_in, found))
+
+    async def _by_tag(self, question: Question, tag: TagQuestion) -> FoundManifest:
+        """What the tag points to, or what is given in the place of that: as it is, whatever the client would take."""
+        pin = self._tags.pinned(tag)
+        if pin is not None:
+            given = await self._by_digest(question, Digest.parse(pin.digest))
+            return FoundManifest(given.manifest, _standing_in(given.manifest, pin, None))
+        found = await self._tags.find(tag)
+        former = self._tags.held_back(tag, found)
+        if former is None:
+            return found
+        try:
+            given = await self._by_digest(question, Digest.parse(former.digest))
+        except UpstreamError:
+            return found  # which is all that there is
+        return FoundManifest(given.manifest, _standing_in(given.manifest, former, found))
 
     async def _by_digest(self, question: Question, digest: Digest) -> FoundManifest:
         target = question.target
@@ -124,6 +150,16 @@ class Manifests:
     def _stored(self, target: Target, manifest: Manifest, outcome: Outcome) -> FoundManifest:
         self._tags.stored(target, manifest.digest)
         return FoundManifest(manifest, Answer(outcome))
+
+
+def _standing_in(manifest: Manifest, stand_in: StandIn, found: FoundManifest | None) -> Answer:
+    """How a manifest was come by that is given in the place of `found`, or of what nobody has looked for."""
+    if found is None:
+        return Answer(Outcome.HIT, manifest.since, stand_in.words)
+    answer = found.answer
+    warning = stand_in.words if answer.warning is None else f"{stand_in.words}; {answer.warning}"
+    ends = [end for end in (answer.until, stand_in.until) if end is not None]
+    return replace(answer, warning=warning, until=min(ends, default=None))
 
 
 def _of_tag(question: Question, tag: str) -> TagQuestion:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from mirror.pull.blobs import Blobs
+from mirror.pull.content import Manifest
 from mirror.pull.fetches import Bounds, Fetches
 from mirror.pull.images import Images
 from mirror.pull.manifests import Manifests
@@ -19,7 +20,7 @@ from mirror.pull.shelf import Shelf
 from mirror.pull.spending import Ledger
 from mirror.pull.tag_lists import TagLists
 from mirror.pull.tags import Tags
-from mirror.pull.upstreams import Upstreams
+from mirror.pull.upstreams import Target, Upstreams
 from mirror.store.store import Store
 
 
@@ -41,8 +42,11 @@ class Pulls:
         self, upstreams: Upstreams, store: Store, bounds: Bounds, sizes: Sizes, now: Callable[[], float] = time.time
     ) -> None:
         memory = Memory(sizes.memory)
+        store.blobs.watch_gone(memory.forget)  # else it would be given from memory, and never be stored again
         shelf = Shelf(store, memory, sizes.manifest)
+        self._store = store
         self.upstreams = upstreams
+        self.shelf = shelf
         self.fetches = Fetches(store, bounds)
         self.images = Images()
         self.prefetch = Prefetch(store, self.fetches, self.images)
@@ -54,6 +58,11 @@ class Pulls:
         self.referrers = Referrers(self.manifests, store.facts, store.leases, now)
         self.repositories = Repositories(upstreams, store.facts)
         self.searches = Searches(upstreams, self.repositories)
+
+    def given(self, target: Target, manifest: Manifest) -> None:
+        """Note that a client is being given this manifest, or has been told that it is the one it has."""
+        if manifest.body is not None:
+            self._store.images.pulled((target.name, target.repository, str(manifest.digest)), time.time())
 
     async def aclose(self) -> None:
         """End every call and every fetch under way; what fetches have got stays, and is gone on with."""

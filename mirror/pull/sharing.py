@@ -62,8 +62,7 @@ class Sharing:
             self._siblings.tell("left", str(fetch.digest), followed.inode)
         else:
             target = fetch.target
-            place = (target.name, target.repository)
-            self._siblings.tell("failed", str(fetch.digest), followed.inode, *place, *words_of(failure))
+            self._siblings.tell("failed", str(fetch.digest), followed.inode, *target.place, *words_of(failure))
 
     def _asked(self, digest: str) -> None:
         try:
@@ -83,8 +82,7 @@ class Sharing:
         offset = growth.progress if growth.has_begun else -1
         followed = self._followed.setdefault(fetch, _Followed(inode, offset))
         followed.told = max(followed.told, offset)
-        place = (target.name, target.repository)
-        self._siblings.tell("holding", str(fetch.digest), inode, offset, growth.total, *place)
+        self._siblings.tell("holding", str(fetch.digest), inode, offset, growth.total, *target.place)
 
     def _grown(self, fetch: Fetch) -> None:
         followed = self._followed.get(fetch)

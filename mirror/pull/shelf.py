@@ -10,8 +10,10 @@ import logging
 import time
 
 from mirror.errors import Malformed, Nonsense, StoreBusy, StoreError
+from mirror.oci import manifest as oci
 from mirror.oci.digest import Digest
 from mirror.oci.manifest import Kind, classify
+from mirror.oci.needs import needs_of, needs_of_read
 from mirror.oci.schema1 import schema1_payload
 from mirror.pull.content import Manifest
 from mirror.pull.memory import Memory
@@ -84,7 +86,26 @@ class Shelf:
         except Malformed as error:
             raise Nonsense(f"{target.name} sent {error}") from error
 
+    async def bring(self, target: Target, got: ManifestBody, asked: Digest | None) -> Manifest:
+        """Verify and keep the bytes as `put` does, and know of no repository that it has them. Raises as `put` does."""
+        try:
+            read, digest, _ = await self._verified(target, asked or got.digest, got.body, got.content_type)
+        except Malformed as error:
+            raise Nonsense(f"{target.name} sent {error}") from error
+        return Manifest(digest, read.media_type, len(got.body), got.body)
+
     async def _keep(self, target: Target, digest: Digest | None, body: bytes, content_type: str | None) -> Manifest:
+        read, digest, content = await self._verified(target, digest, body, content_type)
+        stored_as = None if content == digest else str(content)
+        self._store.facts.prove(Member(target.name, target.repository, str(digest), read.media_type, stored_as))
+        known = self._store.facts.member(target.name, target.repository, str(digest))
+        media_type = read.media_type if known is None or known.media_type is None else known.media_type
+        return Manifest(digest, media_type, len(body), body)
+
+    async def _verified(
+        self, target: Target, digest: Digest | None, body: bytes, content_type: str | None
+    ) -> tuple[oci.Manifest, Digest, Digest]:
+        """The manifest as it is read, its digest, and that of its bytes, which are now stored."""
         # A large one takes the reader a tenth of a second, and whoever may push to a registry can make many.
         read = await worked(len(body), classify, body, content_type)
         content = digest if digest is not None and digest.verifies(body) else Digest.of(body)
@@ -96,11 +117,8 @@ class Shelf:
             raise Nonsense(f"{target.name} sent another manifest than the one that its digest names")
         self._memory.put(str(content), body)
         await self._store_bytes(content, body)
-        stored_as = None if content == digest else str(content)
-        self._store.facts.prove(Member(target.name, target.repository, str(digest), read.media_type, stored_as))
-        known = self._store.facts.member(target.name, target.repository, str(digest))
-        media_type = read.media_type if known is None or known.media_type is None else known.media_type
-        return Manifest(digest, media_type, len(body), body)
+        self._store.images.note(str(content), needs_of_read(read, body))
+        return read, digest, content
 
     async def _store_bytes(self, content: Digest, body: bytes) -> None:
         held = await opened(self._store, content)
@@ -120,7 +138,10 @@ class Shelf:
     async def _held(self, digest: Digest, member: Member) -> Manifest | None:
         if member.media_type is None:
             return None
-        body = await self._read(Digest.parse(member.content or str(digest)))
+        content = member.content or str(digest)
+        body = await self._read(Digest.parse(content))
+        if body is not None and not self._store.images.is_noted(content):
+            self._store.images.note(content, await worked(len(body), needs_of, body, member.media_type))
         return None if body is None else Manifest(digest, member.media_type, len(body), body, member.since)
 
     async def _read(self, content: Digest) -> bytes | None:

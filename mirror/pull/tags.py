@@ -19,6 +19,7 @@ from mirror.pull.inquiry import Inquiries, Inquiry, TagQuestion
 from mirror.pull.shelf import Shelf
 from mirror.pull.spending import Ledger
 from mirror.pull.staleness import noted, warning_again
+from mirror.pull.stand_ins import StandIn
 from mirror.pull.tag_notes import Place, TagNotes
 from mirror.pull.upstreams import Target
 from mirror.pull.variants import MAIN, Variant, variant_for
@@ -58,6 +59,20 @@ class Tags:
             return found
         variant = variant_for(question.accept)
         return found if variant is MAIN else await self._resolve(question, variant)
+
+    def pinned(self, question: TagQuestion) -> StandIn | None:
+        """What the operator has pinned the tag to, in whose place nobody is asked; None where he has not."""
+        return self._notes.stand_ins.pinned(question.target, question.tag)
+
+    def held_back(self, question: TagQuestion, found: FoundManifest) -> StandIn | None:
+        """What is to be given in the place of what was found, which has not been known for long enough."""
+        if not question.target.upstream.policy.hold:
+            return None
+        for variant in (MAIN, variant_for(question.accept)):
+            record = self._notes.record(_place(question, variant))
+            if record is not None and record.digest == str(found.manifest.digest):
+                return self._notes.stand_ins.held(question.target, record)
+        return None
 
     def stored(self, target: Target, digest: Digest) -> None:
         """Note that a manifest is now held: the tags that were heard to point to it can be written down."""

@@ -32,6 +32,7 @@ class Upstream:
     search: Search | None = None
     prefetches: bool = True  # whether the rest of an image may be fetched before clients ask for it
     connections_per_blob: int = 1  # at most so many at a time bring one blob, where several bring it sooner
+    lent_to: str = ""  # the job that it is asked for with a login of its own; its answers are no word for anybody else
 
     def admits(self, repository: str) -> bool:
         return any(fnmatchcase(repository, pattern) for pattern in self.allow) and not any(
@@ -49,6 +50,12 @@ class Target:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", self.upstream.name)
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """What an answer of the upstream is a word about: this repository, and for a lent login only as it sees it."""
+        lent_to = self.upstream.lent_to
+        return self.name, f"{self.repository} as {lent_to}" if lent_to else self.repository
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +141,10 @@ class Upstreams:
         if upstream is None:
             raise Refused("this mirror does not serve that registry", code=Code.NAME_UNKNOWN)
         return upstream
+
+    def out_of_reach(self, name: str) -> bool:
+        """Whether the upstream of this name cannot be asked just now. Of one that is not served there is no telling."""
+        return any(upstream.registry.is_out_of_reach for upstream in self if upstream.name == name)
 
     def _deciding(self, asked: Asked) -> tuple[Upstream, Rule]:
         if asked.ns is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from functools import partial
 from math import ceil
 
 import structlog
@@ -15,17 +16,27 @@ from mirror.admin.app import admin_app
 from mirror.admin.budget import budget_routes
 from mirror.admin.contact import contact_routes
 from mirror.admin.explain import explain_routes
-from mirror.collectors import UpstreamLevels
+from mirror.admin.gc import gc_routes
+from mirror.admin.images import image_routes
+from mirror.admin.importing import import_routes
+from mirror.admin.pins import pin_routes
+from mirror.admin.pulls import pull_routes
+from mirror.admin.stats import stats_routes
+from mirror.admin.tags import tag_routes
+from mirror.bundles.receiving import Receiving
 from mirror.config.addresses import ListenAddress
 from mirror.config.settings import Settings
 from mirror.errors import DigestMismatch, SizeMismatch
+from mirror.jobs.jobs import Means
+from mirror.jobs.orders import Orders
 from mirror.log.access import AccessLog
 from mirror.log.access_lines import open_access_log
 from mirror.log.exchanges import asked
 from mirror.log.stream import stream_to
-from mirror.metrics import Levels, Metrics
+from mirror.metrics import Metrics
+from mirror.notices.notices import Notices, noticing
 from mirror.pull.configured import Making
-from mirror.pull.explaining import explanations
+from mirror.pull.explaining import explanations, is_own, keeping
 from mirror.pull.fetch import Fetch
 from mirror.pull.fetches import Bounds
 from mirror.pull.freezing import Freezing
@@ -37,16 +48,19 @@ from mirror.server.footing import Figures, Footing, alone
 from mirror.server.handlers import Handlers
 from mirror.server.hot import HotAnswers
 from mirror.server.listening import Listeners
+from mirror.server.measuring import Measured, measure
 from mirror.server.operating import AdminListener, listen_admin
 from mirror.server.protocol import ClientLimits, RegistryServer
 from mirror.server.uploads import Uploads
 from mirror.siblings import Alone, Siblings
+from mirror.stock.collecting import Collecting
+from mirror.stock.premises import premises_of
+from mirror.stock.stock import Stock
 from mirror.store.eviction import Room
 from mirror.store.scrub import Scrub, tell_of_a_fault
 from mirror.store.store import Store
 from mirror.tasks import end, spawn
 from mirror.upstream.concord import Concord
-from mirror.upstream.registry import Registry
 from mirror.upstream.report import Exchange
 from mirror.upstream.surroundings import Surroundings
 
@@ -81,6 +95,8 @@ class Mirror:
         self.store: Store
         self.pulls: Pulls
         self.scrub: Scrub
+        self.notices: Notices
+        self.orders: Orders
 
     async def __aenter__(self) -> Mirror:
         try:
@@ -113,6 +129,9 @@ class Mirror:
             stack.push_async_callback(access_log.aclose)
         self.store = await self._open_store()
         stack.push_async_callback(self.store.aclose)
+        self.notices = noticing(settings, self.store.facts.journal, self.surroundings)
+        stack.push_async_callback(self.notices.aclose)
+        stack.push_async_callback(self.store.flush)  # what has just been seen is still told
         self.scrub = self.store.scrub()
         if settings.storage.scrub and self.siblings.number == 0:
             scrubbing = spawn(self.scrub.run(settings.storage.scrub), "scrub")
@@ -123,12 +142,17 @@ class Mirror:
         self.pulls = await self._make_pulls()
         stack.push_async_callback(self.pulls.aclose)
         self.pulls.fetches.on_end = self._fetch_ended
+        self.orders = Orders(Means(self.pulls, self.store, self._making.lent), settings.images)
+        stack.push_async_callback(self.orders.aclose)
+        if self.siblings.number == 0:
+            self.orders.keep_ready()
         server = self._serve(access_log)
         self.admin = await listen_admin(self._admin(figures), footing.admin)
         stack.push_async_callback(self.admin.cleanup)
         stack.push_async_callback(self.listeners.drain, settings.server.shutdown_grace)
         await self.listeners.open(footing.registry, footing.tls)
-        self._watch(server)
+        parts = Measured(self.store, self.scrub, self.pulls, server, self.freezing, footing, self.notices)
+        measure(self.metrics, parts)
         sharing = spawn(figures.run(), "figures")
         stack.push_async_callback(end, sharing)
 
@@ -146,7 +170,7 @@ class Mirror:
         settings = self.settings
         limits = settings.limits
         around = replace(self.surroundings, concord=Concord(self.siblings))
-        making = Making(settings, self._exchanged, around)
+        making = self._making = Making(settings, self._exchanged, around)
         self._stack.push_async_callback(making.aclose)
         table = await making.make()
         self.metrics.requests.label = table.label
@@ -154,12 +178,20 @@ class Mirror:
             ceil(number / self.siblings.count) for number in (limits.fetches_per_upstream, limits.prefetch)
         )
         bounds = Bounds(at_once, limits.fetch_wait, limits.resumes, ahead=ahead)
+        if not settings.storage.evict_unreachable:
+            self.store.removal.unreachable = table.out_of_reach
         return Pulls(table, self.store, bounds, Sizes(limits.memory_cache, limits.manifest_size))
 
     def _admin(self, figures: Figures) -> web.Application:
         explaining = explanations(self.settings, self.pulls.upstreams, self.surroundings.contact, self.store)
         api = [*contact_routes(self.freezing), *budget_routes(self.pulls.upstreams, self.pulls.ledger)]
         api += explain_routes(explaining)
+        api += import_routes(lambda: Receiving(self.store))
+        api += gc_routes(Collecting(self.store))
+        api += pull_routes(self.orders)
+        api += tag_routes(keeping(self.settings, self.pulls.upstreams, self.store, self.pulls.manifests))
+        stock = Stock(self.store, premises_of(self.settings, partial(is_own, self.settings)))
+        api += [*image_routes(stock), *pin_routes(stock), *stats_routes(figures.render, stock)]
         names = {address.host.lower() for address in self.settings.admin.listen}
         return admin_app(figures.render, lambda: self._unready or self._footing.lacks(), api, names)
 
@@ -168,7 +200,8 @@ class Mirror:
         note = None if access_log is None else access_log.note
         clients = Clients(settings.server.trusted_proxies)
         access = Access(self.metrics.requests, note, clients)
-        hot = HotAnswers(by_host=bool(settings.hosts()), used=self.store.used)
+        hot = HotAnswers(bool(settings.hosts()), self.store.used, pulled=self.store.images.pulled)
+        self.store.blobs.watch_gone(hot.gone)
         self.store.facts.watch(
             lambda key: hot.clear() if key is None else hot.forget(key.upstream, key.repository, key.reference)
         )
@@ -179,35 +212,6 @@ class Mirror:
         server = RegistryServer(dispatch, ClientLimits.configured(settings.limits), clients.trusts)
         self.listeners = Listeners(server)
         return server
-
-    def _watch(self, server: RegistryServer) -> None:
-        store, fetches, prefetch = self.store, self.pulls.fetches, self.pulls.prefetch
-        self.metrics.watch(
-            Levels(
-                cache_bytes=lambda: store.size,
-                cache_limit_bytes=lambda: store.limit,
-                evicted_bytes=lambda: store.evicted,
-                facts_lost=lambda: store.facts_lost,
-                scrubbed_bytes=lambda: self.scrub.progress.done,
-                scrub_total_bytes=lambda: self.scrub.total,
-                scrub_finished=lambda: self.scrub.progress.finished,
-                fills=lambda: fetches.began,
-                fills_in_flight=lambda: len(fetches),
-                fill_joins=lambda: fetches.joined,
-                fills_passed_on=lambda: fetches.passed_on,
-                prefetched_blobs=lambda: prefetch.blobs,
-                prefetched_bytes=lambda: prefetch.bytes,
-                prefetched_used=lambda: prefetch.used,
-                connections=lambda: len(server.connections),
-                connections_refused=lambda: server.admission.refused,
-                frozen=lambda: float(self.freezing.current is not None),
-                workers=self._footing.workers,
-                worker_restarts=self._footing.restarts,
-            )
-        )
-
-        table = self.pulls.upstreams
-        self.metrics.watch_upstreams(lambda: [_levels(table.label(one.name), one.registry) for one in table])
 
     def _exchanged(self, exchange: Exchange) -> None:
         code = exchange.failure or str(exchange.status)
@@ -220,10 +224,3 @@ class Mirror:
         if isinstance(failure, (DigestMismatch, SizeMismatch)):
             self.metrics.corrupt("upstream")
             _log.error("an upstream sent a blob that is not what its digest names", digest=str(fetch.digest))
-
-
-def _levels(name: str, registry: Registry) -> UpstreamLevels:
-    """How an upstream stands: as well as the best of its endpoints."""
-    budget = registry.budget
-    limit, remaining = (None, None) if budget is None else (budget.limit, budget.remaining)
-    return UpstreamLevels(name, min(one.state.value for one in registry.endpoints), limit, remaining)

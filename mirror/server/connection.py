@@ -145,6 +145,8 @@ class Connection(Swift):
 
     def eof_received(self) -> bool:  # type: ignore[override]  # aiohttp's always ends the connection
         """A client that has nothing more to say may still wait for its answer. With TLS there is no half of an end."""
+        if not self._body.is_eof():
+            self._body.feed_eof()  # for whoever waits for the rest of it
         waiting = self.waiting
         if waiting == 1:
             self.close()  # after that answer; after several of them it ends as one that is idle

@@ -112,6 +112,7 @@ class Handlers:
         else:
             # What has to be looked for may be a variant for this client alone: it does not last.
             found = await manifests.find(question)
+        self._pulls.given(target, found.manifest)
         if question.body:
             self._pulls.images.note(target, found.manifest)
         return await manifest_response(exchange, found)

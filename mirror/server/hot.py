@@ -26,10 +26,12 @@ _TARGET = 1024  # characters of a target: with an endless number of long ones, k
 _HOST = 255  # characters of a `Host`, which is as long as a name can be
 _ACCEPT = 512  # characters of an `Accept` line of which it is kept what it takes
 _ACCEPTS_KEPT = 512
+_GONE_KEPT = 4096  # digests, more than answers; then it is cheaper to forget them all
 _CONDITIONAL = ("Range", "If-None-Match")
 _EACH_TIME = frozenset({"x-request-id", "age", "date", "connection", "content-length"})
 
 Key = tuple[str, str]  # target, and `Host` where that has a say
+Image = tuple[str, str, str]  # upstream, repository, digest
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
@@ -43,18 +45,28 @@ class HotAnswer:
     repository: str | None
     reference: str | None
     outcome: Outcome
+    image: Image | None = None  # of a manifest
 
 
 class HotAnswers:
-    """`by_host`: whether the `Host` header has a say in what a target means. `used` hears of each digest given.
+    """`by_host`: whether the `Host` header has a say in what a target means. `used` hears of each digest given, and
+    `pulled` of each manifest by its upstream, repository and digest.
 
     `now`: the wall clock, in seconds, by which answers last.
     """
 
-    def __init__(self, by_host: bool, used: Callable[[str, float], None], now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        by_host: bool,
+        used: Callable[[str, float], None],
+        now: Callable[[], float] = time.time,
+        pulled: Callable[[Image, float], None] = lambda *_: None,
+    ) -> None:
         self._by_host = by_host
         self._used = used
         self._now = now
+        self._pulled = pulled
+        self._gone: set[str] = set()
         self._answers: LRUCache[Key, HotAnswer] = LRUCache(
             _CAPACITY, getsizeof=lambda answer: len(answer.lasting.body) + _OVERHEAD
         )
@@ -85,7 +97,7 @@ class HotAnswers:
     def holding(self, key: Key, now: float) -> HotAnswer | None:
         """The answer that is kept under `key`, if it still holds."""
         answer = self._answers.get(key)
-        if answer is not None and not answer.lasting.holds(now):
+        if answer is not None and (not answer.lasting.holds(now) or answer.lasting.digest in self._gone):
             del self._answers[key]
             return None
         return answer
@@ -95,6 +107,8 @@ class HotAnswers:
         lasting = answer.lasting
         if lasting.digest is not None:
             self._used(lasting.digest, now)
+        if answer.image is not None:
+            self._pulled(answer.image, now)
         tail = last_lines(request_id, None if lasting.checked is None else max(int(now - lasting.checked), 0))
         return answer.head + tail, b"" if method == "HEAD" else lasting.body
 
@@ -118,11 +132,20 @@ class HotAnswers:
                 exchange.repository,
                 exchange.reference,
                 exchange.outcome,
+                _image(exchange, lasting),
             )
+            self._gone.discard(lasting.digest or "")
 
     def clear(self) -> None:
         """Forget all of them."""
         self._answers.clear()
+        self._gone.clear()
+
+    def gone(self, digest: str) -> None:
+        """Give this no more until it is offered again: it is stored no more, and is to be from its next pull on."""
+        self._gone.add(digest)
+        if len(self._gone) > _GONE_KEPT:
+            self.clear()
 
     def forget(self, upstream: str, repository: str, reference: str) -> None:
         """Forget what was answered about this: another process has learned something else."""
@@ -149,3 +172,9 @@ class HotAnswers:
                 self._accepted.clear()
             taken = self._accepted[key] = accepts(lines, media_type)
         return taken
+
+
+def _image(exchange: Exchange, lasting: Lasting) -> Image | None:
+    if exchange.kind != "manifest" or None in (exchange.upstream, exchange.repository, lasting.digest):
+        return None
+    return exchange.upstream or "", exchange.repository or "", lasting.digest or ""

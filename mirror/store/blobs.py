@@ -76,8 +76,8 @@ class Blobs:
         self._stamps: LRUCache[Digest, Stamp] = LRUCache(_STAMPS_KEPT)
         self._checks: Flights[Digest, bool] = Flights("verify")
         self._closing = False
-        # Hears of each file that the index has forgotten; None unless other processes share the cache.
-        self.on_gone: Callable[[Digest, int], None] | None = None
+        self._watching: list[Callable[[str], None]] = []
+        self.on_gone: Callable[[Digest, int], None] | None = None  # once the index has forgotten it, where it is shared
 
     async def open(self, digest: Digest) -> OpenBlob | None:
         """The blob, open, or None when there is none that is whole (S7). A changed file is verified first.
@@ -106,9 +106,14 @@ class Blobs:
         """Another process has published this file."""
         self._stamps[digest] = stamp
 
+    def watch_gone(self, gone: Callable[[str], None]) -> None:
+        """Have `gone` called with the digest of each file that is removed: for who has copies."""
+        self._watching.append(gone)
+
     def heard_gone(self, digest: Digest) -> None:
         """Another process has removed this file, and the index has forgotten it."""
         self._stamps.pop(digest, None)
+        self._tell(digest)
 
     def heard_lost(self) -> None:
         """Other processes may have published or removed any file."""
@@ -124,10 +129,7 @@ class Blobs:
         self._stamps[digest] = _DOUBTED
 
     async def delete(self, digest: Digest) -> bool:
-        """Remove a blob's name; whether it had one. Whoever has it open reads on (S5). Raises StoreFailed.
-
-        May be cancelled; it may then have been removed or not.
-        """
+        """Remove a blob's name (perhaps, if cancelled); whether it had one. Readers go on (S5). Raises StoreFailed."""
         known = self._stamp(digest)
         self._forget(digest)
         if self.on_gone is not None:
@@ -223,11 +225,16 @@ class Blobs:
             self._on_corrupt(digest)
 
     def _forget(self, digest: Digest) -> None:
+        self._tell(digest)
         known = self._stamps.get(digest, _DOUBTED)
         self._stamps[digest] = _DOUBTED  # until the index has forgotten it, too
         self._write_index.submit(
             lambda index: index.forget_blob(str(digest)), lambda: self._forgotten(digest, max(known.size, 0))
         )
+
+    def _tell(self, digest: Digest) -> None:
+        for gone in self._watching:
+            gone(str(digest))
 
     def _forgotten(self, digest: Digest, size: int) -> None:
         if self.on_gone is not None:

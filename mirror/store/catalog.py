@@ -79,23 +79,36 @@ def _text(value: object) -> str:
 class TagRecord:
     """Where a tag pointed when it was last asked for: `checked`, by the wall clock. `failed`: the last try in vain.
 
-    `trouble`: a word for why that was in vain, which means nothing here.
+    `trouble`: a word for why that was in vain, which means nothing here. `former`: what clients are given until the
+    digest has been known for long enough, which it is `since`; empty for the digest itself.
+    `lasting`: it was brought here by the operator, and is not too old to be given however long nobody can be asked.
     """
 
     digest: str
     checked: float
     failed: float = 0.0
     trouble: str = ""
+    former: str = ""
+    since: float = 0.0
+    lasting: bool = False
 
     @classmethod
     def of(cls, fact: dict[str, Any]) -> Self | None:
         """The record that a fact holds, or None where it holds something else."""
         match fact:
             case {"digest": str(digest), "checked": int() | float() as checked, "failed": int() | float() as failed}:
-                trouble = fact.get("trouble")  # which is missing in what was written by the first versions
                 with contextlib.suppress(Malformed):
-                    return cls(str(Digest.parse(digest)), checked, failed, trouble if isinstance(trouble, str) else "")
+                    return cls(str(Digest.parse(digest)), checked, failed, *_later(fact), fact.get("lasting") is True)
         return None
+
+
+def _later(fact: dict[str, Any]) -> tuple[str, str, float]:
+    """What is missing in the records that the first versions have written."""
+    trouble, former, since = fact.get("trouble"), fact.get("former"), fact.get("since")
+    word = trouble if isinstance(trouble, str) else ""
+    if not (isinstance(former, str) and former and isinstance(since, int | float)):
+        return word, "", 0.0
+    return word, str(Digest.parse(former)), since
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +210,14 @@ class Catalog:
         except BaseException:
             self._cache.close()  # a commit that fails leaves its transaction open, and no other could ever begin
             raise
+
+    def forget_beginning_with(self, key: Key) -> None:
+        """Forget the facts whose names are this, but for the empty parts at its end. On the writer's thread."""
+        begins = str(key).rstrip(_SEPARATOR) + _SEPARATOR
+        ends = begins[:-1] + chr(ord(_SEPARATOR) + 1)
+        query = "SELECT key FROM Cache WHERE raw = 1 AND key >= ? AND key < ?"  # `iterkeys` would read every row
+        for (name,) in self._cache._sql(query, (begins, ends)).fetchall():
+            self._cache.delete(name)
 
     def expire(self) -> None:
         """Remove what has run out. On the writer's thread."""

@@ -36,6 +36,11 @@ def excess(space: Space, room: Room) -> int:
     return max(over, min(short, space.stored), 0)
 
 
+def overrun(space: Space, room: Room) -> int:
+    """Bytes beyond the bounds themselves: what has to go whatever it is."""
+    return max(space.stored - room.max_size(space.total), min(room.min_free(space.total) - space.free, space.stored), 0)
+
+
 def left(space: Space, room: Room) -> int:
     """Bytes that can still be stored before there is an excess."""
     return max(min(room.max_size(space.total) - space.stored, space.free - room.min_free(space.total)), 0)

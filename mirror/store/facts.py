@@ -12,9 +12,13 @@ from dataclasses import asdict, replace
 
 from cachetools import LRUCache
 
+from mirror.errors import StoreFailed
 from mirror.store.catalog import Catalog, Key, Note, TagRecord, member_note, noted_member
 from mirror.store.index import DatabaseError, Index, Member, TagRow
+from mirror.store.journal import Journal
 from mirror.store.listing import Listing
+from mirror.store.tag_pins import KIND as TAG_PIN
+from mirror.store.tag_pins import TagPins
 from mirror.store.writer import Writer
 
 _MEMBERS_KEPT = 65_536  # proofs kept in memory: about 20 MiB at the most
@@ -43,6 +47,9 @@ class Facts:
         self._tags: LRUCache[Key, TagRecord] = LRUCache(_TAGS_KEPT)
         self._watching: list[Heard] = []
         self.on_noted: Callable[[Note], None] | None = None  # hears of each fact that is on disk, or lost
+        self.on_forgotten: Callable[[], None] | None = None  # hears of facts that are to be in no memory any more
+        self.journal = Journal(index, write_index)
+        self.pins = TagPins(index, write_index, self._note, self._tell)
 
     # what other processes note
 
@@ -57,12 +64,24 @@ class Facts:
         """Another process has noted this fact, of a tag with the digest that it points to now; None: perhaps any."""
         if key is None:
             self._tags.clear()
+            self._members.clear()
+            self.pins.read_again()
+        elif key.kind == "member":
+            self._members.pop((key.upstream, key.repository, key.reference), None)
+        elif key.kind == TAG_PIN:
+            self.pins.heard(key, self._catalog.get(key))
         else:
             known = self._tags.pop(key, None)
             if known is not None and known.digest == digest:
                 return  # asked for again, and as it was
-        for heard in self._watching:
-            heard(key)
+        self._tell(key)
+
+    def forget_about(self, key: Key) -> None:
+        """Forget every fact whose name is this, but for the empty parts at its end; and, once it is so, all in memory.
+
+        For the catalog alone: what the index has is for who removes it there.
+        """
+        self._write_catalog.submit(lambda catalog: catalog.forget_beginning_with(key), self._forgotten)
 
     def look_again(self, key: Key) -> None:
         """Read this tag from disk when it is next asked for: another process may just have noted it."""
@@ -89,6 +108,17 @@ class Facts:
         self._members[(member.upstream, member.repository, member.digest)] = member
         self._write_index.submit(lambda index: index.put_members([member]))
         self._note(member_note(member))
+
+    def forget_member(self, upstream: str, repository: str, digest: str) -> None:
+        """Let the upstream be asked again whether this repository has the digest; the index is the caller's to tell."""
+        self._members.pop((upstream, repository, digest), None)
+        self._note(Note(Key("member", upstream, repository, digest), None))
+
+    def disprove(self, upstream: str, repository: str, digest: str) -> None:
+        """The same with the index told."""
+        self.forget_member(upstream, repository, digest)
+        delete = "DELETE FROM members WHERE upstream = ? AND repository = ? AND digest = ?"
+        self._write_index.submit(lambda index: index.write(delete, (upstream, repository, digest)))
 
     # tags
 
@@ -122,6 +152,18 @@ class Facts:
             return self._index.tag_names(upstream, repository)
         except DatabaseError:
             return []
+
+    async def kept(self) -> None:
+        """Wait until all that was noted so far is on disk. Raises StoreFailed when some of it may not be.
+
+        May be cancelled; what was noted is written all the same.
+        """
+        writers = (self._write_index, self._write_catalog)
+        before = sum(writer.lost for writer in writers)
+        for writer in writers:
+            await writer.flush()
+        if sum(writer.lost for writer in writers) > before:
+            raise StoreFailed("it could not be written down, so a restart may forget it")
 
     # lists
 
@@ -172,6 +214,15 @@ class Facts:
     def forget_absent(self, key: Key) -> None:
         if self._catalog.get(key) is not None:
             self._note(Note(key, None))
+
+    def _forgotten(self) -> None:
+        self.heard(None, None)
+        if self.on_forgotten is not None:
+            self.on_forgotten()
+
+    def _tell(self, key: Key | None) -> None:
+        for heard in self._watching:
+            heard(key)
 
     def _stored_member(self, key: tuple[str, str, str]) -> Member | None:
         try:

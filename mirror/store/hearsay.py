@@ -2,7 +2,8 @@
 
 `stored`   digest, size, mtime_ns, inode: a blob was published, and this is the stamp of its verification;
 `gone`     digest, size: a blob has been evicted or quarantined, and the index has forgotten it;
-`fact`     a key's text, and for a tag the digest that it points to: something was noted, and is on disk.
+`fact`     a key's text, and for a tag the digest that it points to: something was noted, and is on disk;
+`forgotten`  what was noted of something has been taken back, and nothing of it is to stay in memory.
 
 Everything told is on disk before it is told: what is not heard is read there, or looked for in vain.
 """
@@ -18,7 +19,7 @@ from mirror.store.facts import Facts
 from mirror.store.housekeeping import Housekeeping
 from mirror.store.ingest import Stamp
 
-_REMEMBERED = frozenset({"tag", "tags", "referrers"})  # the kinds of facts that processes keep in memory
+_REMEMBERED = frozenset({"tag", "tag-pin", "tags", "referrers"})  # the kinds of facts that processes keep in memory
 
 
 class Hearsay:
@@ -33,9 +34,11 @@ class Hearsay:
             return
         blobs.on_gone = self._tell_gone
         facts.on_noted = self._tell_fact
+        facts.on_forgotten = lambda: siblings.tell("forgotten")
         siblings.hear("stored", self._hear_stored)
         siblings.hear("gone-blob", self._hear_gone)
         siblings.hear("fact", self._hear_fact)
+        siblings.hear("forgotten", lambda: facts.heard(None, None))
         siblings.hear(LOST, self._hear_nothing)
 
     def tell_stored(self, digest: Digest, stamp: Stamp) -> None:
@@ -46,7 +49,7 @@ class Hearsay:
         self._siblings.tell("gone-blob", str(digest), size)
 
     def _tell_fact(self, note: Note) -> None:
-        if note.key.kind in _REMEMBERED:
+        if note.key.kind in _REMEMBERED or (note.key.kind == "member" and note.fact is None):
             digest = None if note.fact is None else note.fact.get("digest")
             self._siblings.tell("fact", str(note.key), digest)
 

@@ -6,20 +6,21 @@ What fails here is tried again in the next round.
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
 from collections.abc import Iterable
+from dataclasses import replace
 
-from mirror.errors import Malformed, StoreFailed
+from mirror.errors import StoreFailed
 from mirror.oci.digest import Digest
-from mirror.store.blobs import Blobs
+from mirror.store.choice import Choice, Demand, Going, Why, larger_than
 from mirror.store.databases import LOSSES, Databases
 from mirror.store.elsewhere import look
-from mirror.store.eviction import Room, Space, excess, left, missing_files, too_large_for, victims
+from mirror.store.eviction import Room, Space, excess, left, missing_files, overrun, too_large_for, victims
 from mirror.store.ingest import Ingest
 from mirror.store.layout import Layout
 from mirror.store.leases import Leases
 from mirror.store.parts import Part, give_up, parts
+from mirror.store.removal import Removal
 from mirror.store.reservations import Reservations
 
 _PATIENCE = 60.0  # seconds for an eviction that another process is at
@@ -33,10 +34,10 @@ class Housekeeping:
     Of several processes one keeps house, and each makes the room that it needs: one of them at a time.
     """
 
-    def __init__(self, layout: Layout, databases: Databases, blobs: Blobs, room: Room, leases: Leases) -> None:
+    def __init__(self, layout: Layout, databases: Databases, removal: Removal, room: Room, leases: Leases) -> None:
         self._layout = layout
         self._databases = databases
-        self._blobs = blobs
+        self._removal = removal
         self._room = room
         self._used: dict[str, float] = {}
         self._stored = 0  # bytes, ever
@@ -123,6 +124,38 @@ class Housekeeping:
             _log.info("evicted %d bytes to make room", self.evicted - before)
         return self.evicted - before
 
+    async def remove(self, blobs: Iterable[tuple[str, int]]) -> int:
+        """Let these go, but for what is being fetched or read; bytes that went. Raises StoreFailed."""
+        removed: list[int] = []
+
+        def count(size: int, was_there: bool) -> None:
+            self.size -= size
+            removed.append(size if was_there else 0)
+
+        async with self._evicting:
+            going = [Going(Why.LOOSE, (blob,)) for blob in blobs]
+            await self._removal.carry_out(going, self._busy, count)
+        return sum(removed)
+
+    async def plan(self, target: int | None) -> Choice:
+        """What `collect` would do; nothing is changed. Raises one of LOSSES."""
+        await self._find_leftovers()
+        self.note_uses()
+        await self.measure()
+        return await self._choose(target)
+
+    async def collect(self, target: int | None) -> tuple[Choice, int]:
+        """Bring the cache within its bounds, or down to `target` bytes; what was chosen, and bytes that went.
+
+        What is being fetched or read stays, and what is pinned. May be cancelled, and then leaves off in the middle.
+        Raises StoreFailed, or one of LOSSES.
+        """
+        before = self.evicted
+        async with self._evicting, self._leases.hold("evict", _PATIENCE):
+            choice = await self.plan(target)
+            await self._carry_out(choice.going)
+        return choice, self.evicted - before
+
     async def _has_room(self, ingest: Ingest) -> bool:
         total, _ = self._layout.space()
         if ingest.total == ingest.offset:
@@ -145,20 +178,18 @@ class Housekeeping:
         if self._excess():
             await self._make_room(leftovers)
         if files := missing_files(*self._layout.filesystem.inodes(self._layout.directory)):
-            await self._evict(self._oldest(files))
+            await self._carry_out((await self._removal.choose(Demand(0, files), self._busy())).going)
 
-    def _excess(self) -> int:
-        return min(excess(self._space(), self._room), self.size + self._leftovers)
+    def _excess(self, freed: int = 0) -> int:
+        """Bytes that have to go once so many have gone."""
+        return min(excess(self._space(freed), self._room), self.size + self._leftovers - freed)
 
-    def _space(self) -> Space:
-        """How things stand once everything has come that is under way."""
+    def _space(self, freed: int = 0) -> Space:
+        """How things stand once everything has come that is under way, and so much has gone."""
         total, free = self._layout.space()
         coming = self._reservations.whole(too_large_for(self._room, total))
-        return Space(self.size + self._leftovers + coming, total, free - self._reservations.outstanding)
-
-    def _oldest(self, count: int) -> list[tuple[str, int]]:
-        busy = {str(digest) for digest in self._busy()}
-        return list(itertools.islice((row for row in self._databases.index.least_used() if row[0] not in busy), count))
+        stored = self.size + self._leftovers + coming - freed
+        return Space(stored, total, free - self._reservations.outstanding + freed)
 
     def _busy(self) -> frozenset[Digest]:
         return self._reservations.elsewhere.digests.union(self.busy)
@@ -172,7 +203,7 @@ class Housekeeping:
         return leftovers
 
     async def _make_room(self, leftovers: list[Part]) -> None:
-        """Let parts go that nobody holds, then blobs that cannot stay in any case, then what was used longest ago.
+        """Let parts go that nobody holds, then blobs that cannot stay in any case, then what is chosen.
 
         Each only as far as it is still needed: no blob goes for the sake of a part, or of one that is too large.
         """
@@ -180,23 +211,30 @@ class Housekeeping:
         freed = await self._databases.on_thread(lambda *_: give_up(self._layout, leftovers, needed))
         self._leftovers -= freed
         self.evicted += freed
+        choice = await self._choose(None)
+        if choice.lacking:
+            _log.warning(
+                "%d bytes more should go, but the rest is pinned, in use, or cannot be had again", choice.lacking
+            )
+        if unavoidable := sum(one.why is Why.UNAVOIDABLE for one in choice.going):
+            _log.warning("%d images go whose upstream cannot be asked just now: nothing else is left", unavoidable)
+        await self._carry_out(choice.going)
+
+    async def _choose(self, target: int | None, freed: int = 0) -> Choice:
+        """What has to go beyond the bytes `freed`: to keep the bounds, or to get down to `target` bytes."""
         most = too_large_for(self._room, self._layout.space()[0])
-        await self._evict(self._victims(await self._databases.on_thread(lambda index, _: index.larger_than(most))))
-        needed, spared = self._excess(), {str(digest) for digest in self._busy()}.__contains__
-        await self._evict(  # perhaps of thousands, which are not to be gone through on the loop
-            await self._databases.on_thread(lambda index, _: victims(index.least_used(), needed, spared))
-        )
+        candidates = await self._databases.on_thread(lambda index, _: larger_than(index, most))
+        large = victims(candidates, self._excess(freed), {str(digest) for digest in self._busy()}.__contains__)
+        freed += sum(size for _, size in large)
+        needed = self._excess(freed) if target is None else max(self._space(freed).stored - target, 0)
+        least = min(overrun(self._space(freed), self._room), needed)
+        demand = Demand(needed, least=least, gone=frozenset(digest for digest, _ in large))
+        choice = await self._removal.choose(demand, self._busy())
+        return replace(choice, going=(*(Going(Why.TOO_LARGE, (one,)) for one in large), *choice.going))
 
-    def _victims(self, candidates: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
-        busy = {str(digest) for digest in self._busy()}
-        return victims(candidates, self._excess(), busy.__contains__)
+    async def _carry_out(self, going: Iterable[Going]) -> None:
+        await self._removal.carry_out(going, self._busy, self._removed)
 
-    async def _evict(self, chosen: list[tuple[str, int]]) -> None:
-        """Remove these blobs. Raises StoreFailed at the first that stays."""
-        for name, size in chosen:
-            try:
-                if await self._blobs.delete(Digest.parse(name)):
-                    self.evicted += size
-            except Malformed:
-                continue  # a row that no file can belong to
-            self.size -= size
+    def _removed(self, size: int, was_there: bool) -> None:
+        self.evicted += size if was_there else 0
+        self.size -= size

@@ -7,16 +7,18 @@ thread and take microseconds; writes are collected by the writer of the store an
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from mirror.store.ingest import Stamp
+from mirror.store.journal_schema import TABLES as JOURNAL
 from mirror.store.row_values import is_digest, is_media_type
-from mirror.store.schema import REPOSITORIES, SCHEMA, UPSTREAMS
+from mirror.store.schema import PRAGMAS, REPOSITORIES, SCHEMA, UPSTREAMS
 
 DatabaseError = sqlite3.Error  # for whoever has to survive the loss of a database without knowing which kind it is
+TOLD, GATHERED = 1, 2  # stages: what the catalog knows is noted; and what images there are, and what they need
 _BROKEN = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
@@ -97,10 +99,19 @@ class Index:
             directory / self.FILE, timeout=2, isolation_level=None, check_same_thread=False
         )
         try:
-            self._connection.executescript(SCHEMA)
+            self._connection.executescript(f"{PRAGMAS} BEGIN; {SCHEMA} {JOURNAL} COMMIT;")
         except sqlite3.Error:
             self._connection.close()
             raise
+
+    @classmethod
+    def look(cls, directory: Path) -> Self:
+        """Open what is there to read only; nothing is made beside the file, not even for it. Raises DatabaseError."""
+        looking = cls.__new__(cls)
+        file = directory / cls.FILE
+        how = "mode=ro" if Path(f"{file}-wal").exists() else "mode=ro&immutable=1"
+        looking._connection = sqlite3.connect(f"{file.absolute().as_uri()}?{how}", timeout=2, uri=True)
+        return looking
 
     def trade(self, other: Index) -> None:
         """Go on with another's connection, which gets ours. On the thread that uses this one."""
@@ -122,13 +133,25 @@ class Index:
         self._connection.close()
 
     @property
+    def stage(self) -> int:
+        """How far it is complete: as far as `set_stage` was told, 0 for a file that was just made."""
+        return int(self._connection.execute("PRAGMA user_version").fetchone()[0])
+
+    @property
     def is_told(self) -> bool:
         """Whether what the catalog knows has ever been noted here: not in a file that was just made."""
-        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
-        return bool(version)
+        return self.stage >= TOLD
 
-    def set_told(self) -> None:
-        self._connection.execute("PRAGMA user_version = 1")
+    def set_stage(self, stage: int) -> None:
+        self._connection.execute(f"PRAGMA user_version = {stage:d}")
+
+    def read(self, query: str, parameters: Sequence[object] = ()) -> Iterator[tuple[Any, ...]]:
+        """The rows of a query, as they are asked for."""
+        yield from self._connection.execute(query, parameters)
+
+    def write(self, query: str, *rows: Sequence[object]) -> None:
+        """Run a statement that changes rows, once for each of the parameters."""
+        self._connection.executemany(query, rows)
 
     # blobs
 
@@ -172,20 +195,7 @@ class Index:
 
     def size(self) -> int:
         """Bytes of all blobs."""
-        total: int = self._connection.execute("SELECT coalesce(sum(size), 0) FROM blobs").fetchone()[0]
-        return total
-
-    def least_used(self) -> Iterator[tuple[str, int]]:
-        """Digests and sizes of what is not pinned, the longest unused first."""
-        yield from self._connection.execute("SELECT digest, size FROM blobs WHERE pinned = 0 ORDER BY last_use")
-
-    def larger_than(self, size: int) -> list[tuple[str, int]]:
-        """Digests and sizes of what is not pinned and has more bytes, the largest first. Reads every row."""
-        query = "SELECT digest, size FROM blobs WHERE pinned = 0 AND size > ? ORDER BY size DESC"
-        return self._connection.execute(query, (size,)).fetchall()
-
-    def pin(self, digest: str, pinned: bool) -> None:
-        self._connection.execute("UPDATE blobs SET pinned = ? WHERE digest = ?", (pinned, digest))
+        return int(self._connection.execute("SELECT coalesce(sum(size), 0) FROM blobs").fetchone()[0])
 
     # membership and tags
 

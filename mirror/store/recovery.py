@@ -18,9 +18,12 @@ from typing import TypeVar
 from mirror.errors import Malformed, StoreFailed
 from mirror.oci.digest import Digest
 from mirror.store.catalog import Catalog, Key, Note, TagRecord, member_note, noted_member
-from mirror.store.index import DatabaseError, Index, TagRow, check, is_broken
+from mirror.store.images import PIN, Images
+from mirror.store.index import TOLD, DatabaseError, Index, TagRow, check, is_broken
 from mirror.store.layout import Layout
 from mirror.store.parts import give_up, parts
+from mirror.store.tag_pins import KIND as TAG_PIN
+from mirror.store.tag_pins import TagPin, pins_of, put_pins
 
 SAFE, FAST = "safe", "fast"  # durabilities, as a run notes its own
 
@@ -82,7 +85,7 @@ def make_again(index: Index, catalog: Catalog) -> None:
     if not index.is_told:
         with index:
             members, tags = _fill_index(index, catalog)
-            index.set_told()
+            index.set_stage(TOLD)
         _report("index", members, tags)
     if not catalog.is_told:
         with catalog.transaction():
@@ -144,6 +147,10 @@ def _fill_index(index: Index, catalog: Catalog) -> tuple[int, int]:
         elif key.kind == "tag" and not key.variant and (record := TagRecord.of(fact)) is not None:
             index.put_tags([TagRow(key.upstream, key.repository, key.reference, record.digest, record.checked)])
             tags += 1
+        elif key.kind == TAG_PIN and (pin := TagPin.of(key, fact)) is not None:
+            put_pins(index, [pin])
+        elif key.kind == PIN:
+            Images(index).pin(key.reference)
     return members, tags
 
 
@@ -155,6 +162,8 @@ def _fill_catalog(index: Index, catalog: Catalog) -> tuple[int, int]:
         if catalog.get(note.key) is None:
             catalog.write(note)
             members += 1
+    for pin in pins_of(index):
+        catalog.write(pin.note)
     for row in index.tags():
         key = Key("tag", row.upstream, row.repository, row.tag)
         if catalog.get(key) is None:

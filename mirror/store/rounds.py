@@ -9,11 +9,14 @@ import asyncio
 import itertools
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 
 from mirror.store.catalog import Catalog
 from mirror.store.databases import LOSSES, Databases
+from mirror.store.gathering import gather
 from mirror.store.housekeeping import Housekeeping
+from mirror.store.index import Index
 from mirror.store.layout import Layout
 from mirror.store.leftovers import clear_ingests
 from mirror.store.quarantine import Quarantine
@@ -47,11 +50,15 @@ class Rounds:
             await self._keep_notes(pause)
 
     async def reconcile(self) -> None:
-        """Bring the index in line with the files. May be cancelled, and then leaves off in the middle."""
+        """Bring the index in line with the files, and gather what images they are.
+
+        May be cancelled, and then leaves off in the middle.
+        """
         try:
-            steps = await self._databases.on_thread(lambda index, _: reconcile(self._layout, index))
-            while await self._databases.on_thread(lambda *_: next(steps, None)) is not None:
-                pass
+            for bringing in (reconcile, gather):
+                steps = await self._databases.on_thread(partial(_begun, bringing, self._layout))
+                while await self._databases.on_thread(lambda *_, steps=steps: next(steps, None)) is not None:
+                    pass
             await self._house.measure()
         except LOSSES as error:
             _log.warning("the index could not be brought in line with the files: %s", error)
@@ -96,6 +103,12 @@ class Rounds:
             await self._house.measure()
         except LOSSES as error:
             _log.warning("the cache could not be measured: %s", error)
+
+
+def _begun(
+    bringing: Callable[[Layout, Index], Iterator[int]], layout: Layout, index: Index, _: Catalog
+) -> Iterator[int]:
+    return bringing(layout, index)
 
 
 def tell_of_a_fault(keeping: asyncio.Task[None]) -> None:

@@ -22,12 +22,15 @@ from mirror.store.filesystem import Filesystem
 from mirror.store.freeze import FreezeNote
 from mirror.store.hearsay import Hearsay
 from mirror.store.housekeeping import Housekeeping
+from mirror.store.image_facts import ImageFacts
 from mirror.store.ingest import Ingest
 from mirror.store.layout import Layout
 from mirror.store.leases import Leases
 from mirror.store.pause import Pause
 from mirror.store.place import Place
 from mirror.store.publishing import Publishing, store_whole
+from mirror.store.pull_notes import PullNotes
+from mirror.store.removal import Removal
 from mirror.store.rounds import Rounds, tell_of_a_fault
 from mirror.store.scrub import Scrub
 from mirror.store.tenancy import Tenancy
@@ -65,13 +68,14 @@ class Store:
         self.leases = Leases(layout, siblings, databases.flush)
         self.facts = Facts(databases.catalog, databases.index, databases.write_catalog, databases.write_index)
         self.blobs = Blobs(layout, databases.index, databases.write_index, self._threads.slow, on_corrupt)
-        self._house = Housekeeping(layout, databases, self.blobs, room, self.leases)
-        hearsay = Hearsay(siblings, self.blobs, self.facts, self._house)
-        self._publishing = Publishing(self._threads, self._house, self.blobs, hearsay)
+        self.removal = Removal(databases, self.blobs, pulls := PullNotes(databases.write_index))
+        self.house = Housekeeping(layout, databases, self.removal, room, self.leases)
+        self.images = ImageFacts(databases, self.facts, pulls, self.house.remove)
+        self.blobs.watch_gone(self.images.gone)
+        hearsay = Hearsay(siblings, self.blobs, self.facts, self.house)
+        self._publishing = Publishing(self._threads, self.house, self.blobs, hearsay)
         self._keeping: list[asyncio.Task[None]] = []
-        self._begun = False
-        self._closing = False
-        self._closed = False
+        self._begun = self._closing = self._closed = False
 
     @classmethod
     async def open(
@@ -111,29 +115,29 @@ class Store:
         await end(*self._keeping)
         await self.leases.aclose()
         await self.blobs.aclose()
-        self._house.note_uses()
+        self.house.note_uses()
         await self.flush()
         await self._close()
 
     @property
     def size(self) -> int:
         """Bytes of all blobs."""
-        return self._house.size
+        return self.house.size
 
     @property
     def limit(self) -> int:
         """Bytes that the cache may hold on this file system; 0 when that cannot be told just now."""
-        return self._house.limit
+        return self.house.limit
 
     @property
     def room(self) -> int:
         """Bytes that can still be stored with nothing evicted for them; 0 when that cannot be told just now."""
-        return self._house.room
+        return self.house.room
 
     @property
     def evicted(self) -> int:
         """Bytes that had to go."""
-        return self._house.evicted
+        return self.house.evicted
 
     @property
     def facts_lost(self) -> int:
@@ -156,7 +160,7 @@ class Store:
             if claiming.exception() is None:
                 claiming.result().leave()
             raise
-        self._house.busy.add(digest)
+        self.house.busy.add(digest)
         try:
             await self._take_up(ingest)
         except BaseException:
@@ -167,26 +171,23 @@ class Store:
     async def expect(self, ingest: Ingest, total: int) -> None:
         """Note the size of the whole, and make room for the rest before it comes. Raises SizeMismatch, StoreFailed."""
         ingest.expect(total)
-        await self._house.reserve(ingest)
+        await self.house.reserve(ingest)
 
     async def commit(self, ingest: Ingest) -> None:
-        """Publish a whole blob and trust it. Raises as `Ingest.commit`; the ingest is over either way.
-
-        When cancelled it is done all the same.
-        """
+        """Publish a whole blob and trust it, also when cancelled. Raises as `Ingest.commit`; the ingest ends anyhow."""
         try:
             await self._publishing.publish(ingest.digest, ingest.commit)
         finally:
-            self._house.release(ingest.digest)
+            self.house.release(ingest.digest)
 
     async def leave(self, ingest: Ingest) -> None:
         """Let go of an ingest that is to be gone on with one day."""
-        self._house.release(ingest.digest)
+        self.house.release(ingest.digest)
         await self.run(ingest.leave)
 
     async def drop(self, ingest: Ingest) -> None:
         """Let go of an ingest that nothing can come of."""
-        self._house.release(ingest.digest)
+        self.house.release(ingest.digest)
         await self._threads.run_slowly(ingest.abort)
 
     async def put(self, digest: Digest, data: bytes) -> None:
@@ -195,7 +196,7 @@ class Store:
 
     def used(self, digest: str, when: float) -> None:
         """Note that somebody was given this content, by the wall clock."""
-        self._house.used(digest, when)
+        self.house.used(digest, when)
 
     async def run(self, call: Callable[..., T], *arguments: object) -> T:
         """Run a blocking call in a thread of the store. When cancelled it waits for the call's end, then is."""
@@ -211,7 +212,7 @@ class Store:
 
     async def evict(self) -> int:
         """Bring the cache within its bounds; bytes that went. What is being fetched stays, and what was used last."""
-        return await self._house.evict()
+        return await self.house.evict()
 
     async def _take_up(self, ingest: Ingest) -> None:
         """Hash again what an earlier try left: a turn at a time, so that cancelling or closing ends it soon."""
@@ -224,10 +225,10 @@ class Store:
         await opening.begin(self._layout, self._databases, self._durable)
         self._begun = True
         try:
-            await self._house.measure()
+            await self.house.measure()
         except LOSSES as error:
             _log.warning("the cache could not be measured: %s", error)
-        rounds = Rounds(self._layout, self._databases, self.blobs.quarantine, self._house)
+        rounds = Rounds(self._layout, self._databases, self.blobs.quarantine, self.house)
         place = Place(self._layout, self._databases, self.leases, self._durable)
         self._keeping = [
             spawn(rounds.run(self._pause.rest), "store:housekeeping"),

@@ -87,6 +87,11 @@ class Registry:
         return self._session.is_frozen or any(one.state is not State.CLOSED for one in self.endpoints)
 
     @property
+    def is_out_of_reach(self) -> bool:
+        """Whether nothing can be asked just now: contact is frozen, or every endpoint is left alone."""
+        return self._session.is_frozen or all(one.state is not State.CLOSED for one in self.endpoints)
+
+    @property
     def credentials(self) -> Credentials:
         """Whom the upstream is asked as."""
         return self._credentials

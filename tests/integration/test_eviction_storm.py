@@ -1,4 +1,4 @@
-"""Everything in the cache has to go while very many clients are reading it: none of them notices (S5)."""
+"""Very much has to go while very many clients are reading: not what they read, and if that goes, none notices (S5)."""
 
 from __future__ import annotations
 
@@ -45,9 +45,11 @@ def test_a_storm_of_evictions_ends_no_stream(tmp_path: Path) -> None:
                 path = f"/v2/{REPOSITORY}/blobs/{registry.push_blob(REPOSITORY, other)}"
                 assert (await mirror.get(path))[1] == other
             await mirror.mirror.store.evict()
+            assert mirror.mirror.store.evicted >= BLOBS * SIZE  # the storm has taken place
             held = mirror.settings.storage.root / "blobs" / "sha256"
-            left = [blob for blob in blobs if (held / Digest.of(blob).encoded).exists()]
-            assert len(left) < BLOBS // 2  # the storm has taken place
+            for blob in blobs:
+                assert (held / Digest.of(blob).encoded).exists()  # it is being read
+                assert await mirror.mirror.store.blobs.delete(Digest.of(blob))
             for stream in streams:
                 stream.resume()
             await until_over(streams, PATIENCE)

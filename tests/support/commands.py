@@ -28,5 +28,8 @@ class Commands:
         self._environment["MIRROR_ADMIN__LISTEN"] = str(ListenAddress(*served.admin_address))
         return self
 
-    def run(self, *arguments: str, environment: Mapping[str, str] | None = None) -> Result:
-        return CliRunner().invoke(main, arguments, env={**self._environment, **(environment or {})}, prog_name="mirror")
+    def run(
+        self, *arguments: str, environment: Mapping[str, str] | None = None, standard_input: bytes | None = None
+    ) -> Result:
+        around = {**self._environment, **(environment or {})}
+        return CliRunner().invoke(main, arguments, standard_input, around, prog_name="mirror")

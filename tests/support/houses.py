@@ -18,6 +18,8 @@ from mirror.store.housekeeping import Housekeeping
 from mirror.store.ingest import Stamp
 from mirror.store.layout import Layout
 from mirror.store.leases import Leases
+from mirror.store.pull_notes import PullNotes
+from mirror.store.removal import Removal
 from mirror.store.rounds import Rounds
 from tests.support.caches import ENDLESS, blob, descriptors, layout_at, path_of
 
@@ -27,13 +29,15 @@ DIGEST, DATA = blob(1, 5000)
 class House:
     """A housekeeping with its rooms."""
 
-    def __init__(self, layout: Layout, housekeeping: Housekeeping, databases: Databases, blobs: Blobs) -> None:
+    def __init__(self, layout: Layout, databases: Databases, blobs: Blobs, room: Room) -> None:
         self.layout = layout
         self.root = layout.root
-        self.keeping = housekeeping
+        self.removal = Removal(databases, blobs, PullNotes(databases.write_index))
+        leases = Leases(layout, Alone(), databases.flush)
+        self.keeping = Housekeeping(layout, databases, self.removal, room, leases)
         self.databases = databases
         self.blobs = blobs
-        self.rounds = Rounds(layout, databases, blobs.quarantine, housekeeping)
+        self.rounds = Rounds(layout, databases, blobs.quarantine, self.keeping)
 
     def put(self, *numbers: int, size: int = 100) -> list[Digest]:
         """Publish blobs, each of which is then the one that was used last."""
@@ -53,8 +57,7 @@ async def house_at(root: Path, room: Room = ENDLESS, disk: Filesystem | None = N
     with layout_at(root, disk) as layout, ThreadPoolExecutor(2) as threads:
         databases = Databases(layout)
         blobs = Blobs(layout, databases.index, databases.write_index, threads)
-        leases = Leases(layout, Alone(), databases.flush)
-        yield House(layout, Housekeeping(layout, databases, blobs, room, leases), databases, blobs)
+        yield House(layout, databases, blobs, room)
         await databases.aclose()
 
 

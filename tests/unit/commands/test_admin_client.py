@@ -78,3 +78,10 @@ def test_nobody_there_is_an_error() -> None:
 def test_what_is_no_url_is_refused() -> None:
     with pytest.raises(ValueError, match="not a URL"):
         AdminClient("https://127.0.0.1").get("/api/v1/state")
+
+
+def test_what_is_to_be_removed_stands_in_the_query() -> None:
+    with answering("200 OK", b"{}") as (client, requests):
+        assert client.delete("/api/v1/images", {"name": "a/b:v1"}) == {}
+    (request,) = requests
+    assert request.startswith(b"DELETE /api/v1/images?name=a%2Fb%3Av1 HTTP/1.1\r\n")

@@ -48,6 +48,7 @@ DOCUMENT = {
     "manifest": "sha256:1",
     "images": [IMAGE],
     "asks": [],
+    "given": None,
 }
 
 
@@ -145,3 +146,9 @@ def test_a_tag_that_is_too_old_is_refused_while_contact_is_frozen() -> None:
 
 def test_what_is_held_is_answered_whatever_was_said_to_be_absent() -> None:
     assert text(absent=True, tag=None).endswith("is answered from the cache")
+
+
+def test_what_is_given_in_the_place_of_the_tag_is_said_with_its_reason() -> None:
+    assert "given" not in text()
+    given = {"digest": "sha256:0", "why": "the operator has pinned this tag", "until": None}
+    assert "given       sha256:0, because the operator has pinned this tag" in text(given=given)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mirror.oci.platforms import platforms_of
+from mirror.oci.platforms import platform_of, platforms_of
 
 
 def of(entry: object) -> dict[str, str]:
@@ -51,3 +51,17 @@ def test_what_lists_nothing_has_no_platforms(body: bytes) -> None:
 @given(st.binary())
 def test_any_bytes_can_be_looked_at(body: bytes) -> None:
     assert platforms_of(body) == {} or b"digest" in body
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ({"os": "linux", "architecture": "arm64", "variant": "v8", "config": {}}, "linux/arm64/v8"),
+        ({"architecture": "\x1b"}, "unknown"),
+        ({}, "unknown"),
+        ([], "unknown"),
+    ],
+)
+def test_an_image_that_no_index_lists_says_itself_what_it_is_for(config: object, words: str) -> None:
+    assert platform_of(json.dumps(config).encode()) == words
+    assert platform_of(b"{") == "unknown"

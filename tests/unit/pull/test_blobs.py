@@ -12,6 +12,7 @@ import pytest
 from mirror.errors import Absent, Code, Denied, MirrorError, Throttled, Unreachable
 from mirror.oci.digest import Digest
 from mirror.outcome import Outcome
+from mirror.pull.blobs import Whole
 from mirror.pull.freshness import Policy
 from mirror.pull.manifests import Question
 from mirror.store.filesystem import Filesystem
@@ -240,3 +241,16 @@ async def test_letting_go_of_a_stored_blob_twice_is_harmless(tmp_path: Path) -> 
         found.content.close()
         os.fstat(other)
         os.close(other)
+
+
+async def test_what_is_sent_from_a_file_is_being_read_until_it_is_closed(tmp_path: Path) -> None:
+    async with FakeRegistry() as registry, pulling(tmp_path, one=registry.url) as pull:
+        digest = registry.push_blob("a/b", LARGE)
+        await pulled(pull, digest)
+        await pull.ended(1)
+        found = await pull.blobs.find(pull.target(), digest)
+        assert isinstance(found.content, Whole)
+        assert list(pull.store.removal.readers) == [digest]
+        found.content.close()
+        found.content.close()
+        assert list(pull.store.removal.readers) == []

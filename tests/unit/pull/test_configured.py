@@ -13,8 +13,11 @@ from mirror.config.settings import Upstream as Configured
 from mirror.errors import ConfigurationError
 from mirror.pull.configured import Making, policy_of
 from mirror.pull.freshness import Policy
+from mirror.upstream.login import Kind, Login
 from mirror.upstream.surroundings import Surroundings
 from mirror.upstream.transport import unobserved
+
+TOKEN = Login("", "canary", Kind.IDENTITY_TOKEN)
 
 
 def making(**values: object) -> Making:
@@ -95,3 +98,23 @@ async def test_a_certificate_that_cannot_be_used_is_a_mistake_of_the_configurati
     made = making(upstreams={name: {"ca_file": str(tmp_path / "none")}})
     with pytest.raises(ConfigurationError, match=f"upstreams.{re.escape(name)}.ca_file"):
         await made.make()
+
+
+async def test_an_upstream_is_lent_with_another_login_and_nothing_else_changes() -> None:
+    own = {"username": "own", "password": "canary-own", "tag_ttl": 7, "allow": "team/*", "insecure": True}
+    made = making(upstreams={"a.test": own, "*.pkg.dev": own})
+    try:
+        table = await made.make()
+        for name in ("a.test", "eu.pkg.dev"):
+            upstream = table.named(name)
+            for login, shown in ((Login("alice", "canary"), Login("alice", "canary")), (TOKEN, TOKEN)):
+                lent = made.lent(upstream, login, "job")
+                assert await lent.registry.credentials.login() == shown
+                assert (lent.name, lent.policy, lent.allow, lent.lent_to) == (name, upstream.policy, ("team/*",), "job")
+                assert [one.place for one in lent.registry.endpoints] == [name]
+                await lent.registry.aclose()
+            known = await upstream.registry.credentials.login()
+            assert known is not None
+            assert (known.username, upstream.lent_to) == ("own", "")
+    finally:
+        await made.aclose()

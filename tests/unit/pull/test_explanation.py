@@ -14,6 +14,7 @@ from mirror.errors import Code, Malformed, Refused
 from mirror.oci.digest import Digest
 from mirror.pull.explaining import explanations
 from mirror.pull.explanation import Explanation
+from mirror.store.tag_pins import TagPin
 from tests.support.mirror import MirrorUnderTest
 from tests.support.registry import FakeRegistry
 
@@ -183,3 +184,27 @@ async def test_what_is_not_served_is_refused_and_what_is_no_name_is_malformed(tm
         assert refusal.value.code is Code.NAME_UNKNOWN
         with pytest.raises(Malformed):
             await scene.explain("UPPER")
+
+
+async def test_what_is_given_in_the_place_of_a_tag_is_said_with_its_reason(tmp_path: Path) -> None:
+    clock = Ahead()
+    async with opened(tmp_path, clock, {"tag_ttl": "0s", "hold_new_digests": "24h"}) as scene:
+        digests = []
+        for layer in LAYERS:
+            digests.append(str(scene.registry.push_image("library/ubuntu", "latest", [layer]).digest))
+            await scene.under_test.get("/v2/library/ubuntu/manifests/latest")
+        old, new = digests
+        found = await scene.explain("ubuntu")
+        assert found.tag is not None
+        assert found.given is not None
+        assert (found.tag.digest, found.given.digest, found.manifest) == (new, old, old)
+        assert found.given.until is not None
+        assert 0 < found.given.until <= 86400
+        clock.advance(86400)
+        assert (await scene.explain("ubuntu")).given is None
+        facts = scene.under_test.mirror.store.facts
+        for digest, asks in ((old, ()), (str(Digest.of(b"gone")), (f"GET manifests/{Digest.of(b'gone')}",))):
+            facts.pins.put(TagPin("docker.io", "library/ubuntu", "latest", digest, clock()))
+            found = await scene.explain("ubuntu")
+            assert found.given is not None
+            assert (found.given.digest, found.given.until, found.asks) == (digest, None, asks)

@@ -30,7 +30,7 @@ async def test_a_reader_knows_the_size_once_it_has_begun(tmp_path: Path) -> None
         sizes = [reader.size]
         await reader.begun()
         sizes.append(reader.size)
-        assert (sizes, reader.repository) == ([None, len(DATA)], "a/b")
+        assert (sizes, reader.fetched_for[1]) == ([None, len(DATA)], "a/b")
         assert await reader.whole() == len(DATA)
         reader.close()
 

@@ -164,6 +164,15 @@ def test_an_immutable_tag_is_fresh_for_ever_and_remembered_as_long() -> None:
     assert fresh_until(ago(0), POLICY, "v1") is None
     assert POLICY.lifetime("v1") >= 100 * 365 * DAY
     assert POLICY.lifetime("latest") == POLICY.horizon == 30 * DAY + 5 * MINUTE
+    assert replace(NEVER_STALE, hold=DAY).lifetime("latest") == DAY  # what is held back is known for as long
+
+
+@pytest.mark.parametrize("policy", [POLICY, ALWAYS_ASK, NEVER_STALE, NEVER_BOTH])
+def test_what_the_operator_has_brought_may_be_as_old_as_it_likes_and_is_asked_for_as_ever(policy: Policy) -> None:
+    ages = [0.0, policy.tag_ttl / 2, policy.tag_ttl, policy.horizon, 100 * policy.horizon + 1]
+    others = [judge(Known(NOW - age), policy, "latest", NOW) for age in ages]
+    brought = [judge(Known(NOW - age, lasting=True), policy, "latest", NOW) for age in ages]
+    assert brought == [Verdict.DUE if verdict is Verdict.OVERDUE else verdict for verdict in others]
 
 
 def test_time_alone_never_makes_a_tag_fresh_again() -> None:

@@ -11,6 +11,7 @@ from mirror.pull.holdings import Holdings
 from mirror.pull.memory import Memory
 from mirror.pull.shelf import Shelf
 from mirror.pull.upstreams import Target
+from mirror.store import choice
 from mirror.store.index import Index
 from mirror.upstream.answers import ManifestBody
 from tests.support import content
@@ -27,7 +28,7 @@ def least_used(root: Path) -> list[Digest]:
     """What is in the cache, in the order in which it would be evicted."""
     (database,) = root.rglob("index.db")
     with closing(Index(database.parent)) as index:
-        return [Digest.parse(digest) for digest, _ in index.least_used()]
+        return [Digest.parse(digest) for digest, _ in choice.least_used(index)]
 
 
 async def test_a_blob_that_another_repository_brought_is_held_and_unproven(tmp_path: Path) -> None:

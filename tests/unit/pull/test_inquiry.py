@@ -18,6 +18,7 @@ from mirror.pull.content import FoundManifest
 from mirror.pull.manifests import Question
 from mirror.pull.pulls import Pulls
 from mirror.pull.spending import Spent
+from mirror.store.catalog import Key
 from tests.support.caches import path_of
 from tests.support.faults import Fault
 from tests.support.pulling import BOUNDS, SIZES
@@ -439,6 +440,38 @@ async def test_a_hundred_clients_of_a_due_tag_are_one_question(
         assert it.asked() == asked
         assert len({one.manifest.digest for one in found}) == 1
         assert (found[0].manifest.digest != it.image.digest) is (turn in (moved, moved_without_heads))
+
+
+# what the operator has brought
+
+
+async def brought(it: Scene) -> None:
+    """Pull a tag, and have it count as brought here by an import."""
+    await it.get()
+    key, facts = Key("tag", "one", "a/b", "latest"), it.pull.store.facts
+    record = facts.tag(key)
+    assert record is not None
+    facts.put_tag(key, replace(record, lasting=True), DAY)
+
+
+async def test_what_was_brought_outlasts_every_outage(tmp_path: Path) -> None:
+    async with scene(tmp_path) as it:
+        await brought(it)
+        await it.registry.stop()
+        for _ in range(2):  # the second time it is known to have failed before
+            it.clock.advance(10 * DAY)
+            assert (await it.get()).answer.outcome is Outcome.STALE
+
+
+async def test_what_was_brought_does_not_outlast_the_word_that_it_is_gone(tmp_path: Path) -> None:
+    async with scene(tmp_path, SERVES) as it:
+        await brought(it)
+        it.registry.delete_tag("a/b", "latest")
+        it.clock.advance(10 * DAY)
+        assert (await it.get()).answer.outcome is Outcome.STALE
+        it.clock.advance(HOUR)
+        with pytest.raises(Absent):
+            await it.get()
 
 
 # while nobody may be asked

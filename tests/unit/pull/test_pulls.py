@@ -66,3 +66,32 @@ async def test_closing_ends_what_is_under_way(tmp_path: Path, waiting_for: str) 
         mine = {task for task in asyncio.all_tasks() - before if not task.get_name().startswith("fake-")}
         assert mine == set()
         await pull.pulls.aclose()
+
+
+async def test_what_is_evicted_is_given_from_no_memory_and_stored_again(tmp_path: Path) -> None:
+    async with FakeRegistry() as registry, pulling(tmp_path, one=registry.url) as pull:
+        image = registry.push_image("a/b", "latest", [])
+        question = Question(pull.target(), image.digest)
+        found = await pull.manifests.find(question)
+        pull.pulls.given(pull.target(), found.manifest)
+        assert [one.digest for one in await pull.store.images.list()] == [str(image.digest)]
+        assert await pull.store.images.closure(str(image.digest)) == [
+            (str(image.digest), len(image.manifest_body)),
+            (str(image.config_digest), None),
+        ]
+        await pull.store.blobs.delete(image.digest)
+        assert pull.manifests.recall(question) is None
+        assert await pull.store.images.list() == []
+        found = await pull.manifests.find(question)
+        assert found.answer.outcome is Outcome.MISS
+        assert [one.missing for one in await pull.store.images.list()] == [1]
+
+
+async def test_what_is_only_told_of_is_no_image(tmp_path: Path) -> None:
+    async with FakeRegistry() as registry, pulling(tmp_path, one=registry.url) as pull:
+        image = registry.push_image("a/b", "latest", [])
+        found = await pull.manifests.find(Question(pull.target(), image.digest, body=False))
+        assert found.manifest.body is None
+        pull.pulls.given(pull.target(), found.manifest)
+        await pull.store.put(image.digest, image.manifest_body)
+        assert await pull.store.images.list() == []

@@ -161,3 +161,21 @@ async def test_nothing_larger_than_a_manifest_may_be_is_read(room: Room, size: i
     await room.pull.store.put(digest, data.encode())
     assert await room.shelf.holds(digest) is found
     assert (await room.shelf.adopt(room.target, digest, OCI_MANIFEST) is not None) is found
+
+
+# what it needs
+
+
+async def test_what_a_manifest_needs_is_noted_when_it_is_stored_or_first_read_again(room: Room) -> None:
+    await room.shelf.put(room.target, sent(IMAGE_BODY), None)
+    store = room.pull.store
+    needs = await store.images.closure(str(DIGEST))
+    assert len(needs) > 1
+    await store._databases.on_thread(
+        lambda index, _: index.write("DELETE FROM documents WHERE digest = ?", (str(DIGEST),))
+    )
+    await store._databases.on_thread(lambda index, _: index.write("DELETE FROM needs WHERE parent = ?", (str(DIGEST),)))
+    store.images.gone(str(DIGEST))
+    assert len(await store.images.closure(str(DIGEST))) == 1
+    assert await room.anew().find(room.target, DIGEST) is not None
+    assert await store.images.closure(str(DIGEST)) == needs

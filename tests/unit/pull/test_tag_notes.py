@@ -54,6 +54,16 @@ async def test_what_is_written_is_read_and_then_judged(tmp_path: Path) -> None:
         assert it.verdict(record) is Verdict.OVERDUE
 
 
+async def test_what_the_operator_has_brought_is_due_and_never_too_old(tmp_path: Path) -> None:
+    async with noting(tmp_path) as it:
+        record = TagRecord(str(ONE), it.clock(), lasting=True)
+        it.notes.write(it.place(), record)
+        assert it.verdict(record) is Verdict.FRESH
+        it.clock.advance(10_000 * HOUR)
+        assert it.verdict(record) is Verdict.DUE
+        assert it.notes.record(it.place()) == record
+
+
 async def test_an_absence_of_old_is_silent_for_as_long_as_absences_last(tmp_path: Path) -> None:
     async with noting(tmp_path) as it:
         checked = it.clock()

@@ -16,10 +16,13 @@ from mirror.oci import endpoint as endpoints
 from mirror.oci.digest import Digest
 from mirror.oci.endpoint import RepositoryEndpoint
 from mirror.pull.freshness import Policy
+from mirror.pull.manifests import Question
 from mirror.pull.upstreams import Asked, Target, Upstream, Upstreams
 from mirror.upstream.registry import Registry
 from mirror.upstream.transport import Transport
+from tests.support.faults import Fault
 from tests.support.mirror import MirrorUnderTest
+from tests.support.pulling import pulling
 from tests.support.registry import FakeRegistry
 
 DIGEST = Digest.of(b"")
@@ -180,3 +183,14 @@ async def test_for_an_unknown_registry_nobody_is_asked(tmp_path: Path, kind: str
         assert (
             registry.count("GET", f"/v2/team/app/{KINDS[kind]}") == 1
         )  # it can be asked: the silence above was no accident
+
+
+async def test_an_upstream_whose_every_endpoint_is_left_alone_is_out_of_reach(tmp_path: Path) -> None:
+    async with FakeRegistry() as registry, pulling(tmp_path, one=registry.url) as pull:
+        table = pull.pulls.upstreams
+        assert not table.out_of_reach("one")
+        registry.fail(Fault(status=503), times=None)
+        while not table.out_of_reach("one"):
+            with pytest.raises(MirrorError):
+                await pull.manifests.find(Question(pull.target(), "latest"))
+        assert not table.out_of_reach("nobody.test")

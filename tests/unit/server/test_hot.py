@@ -28,7 +28,13 @@ class Hot:
     def __init__(self, by_host: bool = False) -> None:
         self.clock = Clock(NOW)
         self.used: list[tuple[str, float]] = []
-        self.answers = HotAnswers(by_host, lambda digest, now: self.used.append((digest, now)), self.clock)
+        self.pulled: list[tuple[tuple[str, str, str], float]] = []
+        self.answers = HotAnswers(
+            by_host,
+            lambda digest, now: self.used.append((digest, now)),
+            self.clock,
+            lambda image, now: self.pulled.append((image, now)),
+        )
 
     def give(self, lasting: Lasting | None, target: str = TARGET, *lines: str, status: int = 200) -> Exchange:
         exchange = exchange_of("GET", target, *lines)
@@ -60,6 +66,34 @@ async def test_what_was_given_is_given_again() -> None:
     assert (exchange.kind, exchange.upstream, exchange.outcome) == ("manifest", "docker.io", Outcome.HIT)
     assert (exchange.repository, exchange.reference, exchange.sent) == ("library/a", "b", 10)
     assert hot.used == [("sha256:0", NOW)]
+
+
+async def test_a_manifest_that_is_given_again_is_pulled_again() -> None:
+    hot = Hot()
+    hot.give(BY_TAG)
+    assert hot.pulled == []
+    hot.find()
+    hot.find("HEAD")
+    assert hot.pulled == [(("docker.io", "library/a", "sha256:0"), NOW)] * 2
+
+
+async def test_what_is_stored_no_more_is_not_given_until_it_is_offered_again() -> None:
+    hot = Hot()
+    hot.give(BY_TAG)
+    hot.give(Lasting("sha256:1", b"another"), "/v2/other/blobs/sha256:1")
+    hot.answers.gone("sha256:0")
+    assert hot.find() is None
+    assert hot.find(target="/v2/other/blobs/sha256:1") is not None
+    hot.give(BY_TAG)
+    assert hot.find() is not None
+
+
+async def test_when_very_much_is_gone_nothing_is_remembered() -> None:
+    hot = Hot()
+    hot.give(BY_TAG)
+    for number in range(4097):
+        hot.answers.gone(f"sha256:other{number}")
+    assert hot.find() is None
 
 
 async def test_a_head_is_given_without_the_body() -> None:

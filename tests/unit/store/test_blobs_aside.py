@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mirror.errors import StoreFailed
-from tests.support.caches import flip, path_of, published
+from tests.support.caches import blob, flip, path_of, published, store_at
 from tests.support.faulty_disk import Fault, FaultyDisk
 from tests.support.houses import DATA, DIGEST, blobs_at, content_of
 
@@ -57,3 +57,14 @@ async def test_a_blob_that_nobody_has_verified_and_that_cannot_be_removed_is_not
         with pytest.raises(StoreFailed):
             await blobs.delete(DIGEST)
         assert await content_of(blobs) is None
+
+
+async def test_who_has_copies_hears_of_each_file_that_goes(tmp_path: Path) -> None:
+    async with store_at(tmp_path) as store:
+        gone: list[str] = []
+        store.blobs.watch_gone(gone.append)
+        digest, data = blob(1)
+        await store.put(digest, data)
+        await store.blobs.delete(digest)
+        store.blobs.heard_gone(blob(2)[0])
+        assert gone == [str(digest), str(blob(2)[0])]

@@ -6,6 +6,7 @@ import pickle
 import sqlite3
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -128,9 +129,21 @@ def test_no_two_keys_are_the_same_in_the_file(one: tuple[str, ...], other: tuple
 def test_a_tag_record_is_read_as_it_was_written() -> None:
     assert TagRecord.of(FACT) == TagRecord(DIGEST, 1.0)
     assert TagRecord.of({**FACT, "checked": 1}) == TagRecord(DIGEST, 1.0)
+    assert TagRecord.of({**FACT, "lasting": True}) == TagRecord(DIGEST, 1.0, lasting=True)
+    assert TagRecord.of({**FACT, "lasting": "yes"}) == TagRecord(DIGEST, 1.0)
     assert TagRecord.of({**FACT, "trouble": "deleted"}) == TagRecord(DIGEST, 1.0, trouble="deleted")
     for nothing in ({}, {"trouble": None}, {"trouble": 3}):  # the first versions wrote none
         assert TagRecord.of({**FACT, **nothing}) == TagRecord(DIGEST, 1.0)
+
+
+def test_what_is_held_back_is_read_as_it_was_written_or_not_at_all() -> None:
+    record = TagRecord(f"sha256:{'0' * 64}", 1.0, former=f"sha256:{'1' * 64}", since=2.0)
+    assert TagRecord.of(asdict(record)) == record
+    for change in ({"former": 5}, {"former": ""}, {"since": "then"}):
+        found = TagRecord.of(asdict(record) | change)
+        assert found is not None
+        assert (found.former, found.since) == ("", 0.0)
+    assert TagRecord.of(asdict(record) | {"former": "../x"}) is None
 
 
 @pytest.mark.parametrize(
@@ -249,3 +262,21 @@ def test_nothing_but_text_is_put_in(tmp_path: Path, thing: object) -> None:
     with pytest.raises(ValueError, match="not text"):
         disk.fetch(diskcache.core.MODE_RAW, None, "text", True)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_facts_are_forgotten_by_how_their_names_begin(catalog: Catalog) -> None:
+    names = [
+        ("tag", "one", "a/b", "v1", ""),
+        ("tag", "one", "a/b", "v1", "0,2"),
+        ("tag", "one", "a/b", "v10", ""),
+        ("tag", "one", "a/bc", "v1", ""),
+        ("tags", "one", "a/b", "", ""),
+    ]
+    keys = [Key(*name) for name in names]
+    _write(catalog, *(Note(key, FACT) for key in keys))
+    with catalog.transaction():
+        catalog.forget_beginning_with(Key("tag", "one", "a/b", "v1"))
+    assert [catalog.get(key) is None for key in keys] == [True, True, False, False, False]
+    with catalog.transaction():
+        catalog.forget_beginning_with(Key("tag", "one", "a/b", ""))
+    assert [catalog.get(key) is None for key in keys] == [True, True, True, False, False]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mirror.store.eviction import Room, Space, excess, left, victims
+from mirror.store.eviction import Room, Space, excess, left, overrun, victims
 
 ROOM = Room(max_size=lambda total: total // 2, min_free=lambda total: total // 10)
 
@@ -79,3 +79,16 @@ def test_no_more_is_read_than_needed() -> None:
     read = iter([("old", 10), ("new", 10), ("newest", 10)])
     victims(read, 5, lambda _: False)
     assert list(read) == [("newest", 10)]
+
+
+@pytest.mark.parametrize(
+    ("space", "over"),
+    [
+        (Space(stored=500, total=1000, free=100), 0),
+        (Space(stored=520, total=1000, free=400), 20),
+        (Space(stored=400, total=1000, free=70), 30),
+        (Space(stored=10, total=1000, free=0), 10),
+    ],
+)
+def test_an_overrun_is_counted_from_the_bounds_themselves(space: Space, over: int) -> None:
+    assert overrun(space, ROOM) == over

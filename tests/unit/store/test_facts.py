@@ -240,3 +240,25 @@ async def test_a_closed_index_is_a_lost_one(databases: Databases, facts: Facts) 
     assert facts.repositories("u", "", 10) == []
     facts.prove(Member("u", "r", DIGEST))
     assert facts.member("u", "r", DIGEST) == Member("u", "r", DIGEST)
+
+
+async def test_what_is_forgotten_is_forgotten_in_memory_too(facts: Facts, databases: Databases) -> None:
+    others = Key("tag", "docker.io", "library/busybox", "latest")
+    for key in (TAG, others):
+        facts.put_tag(key, RECORD, 60)
+    told: list[str] = []
+    facts.on_forgotten = lambda: told.append("forgotten")
+    facts.forget_about(Key("tag", "docker.io", "library/alpine", ""))
+    await databases.flush()
+    assert (facts.tag(TAG), facts.tag(others)) == (None, RECORD)
+    assert told == ["forgotten"]
+
+
+async def test_a_proof_that_is_taken_back_is_in_neither_database(facts: Facts, databases: Databases) -> None:
+    member = Member("docker.io", "library/alpine", DIGEST)
+    facts.prove(member)
+    await databases.flush()
+    facts.disprove("docker.io", "library/alpine", DIGEST)
+    await databases.flush()
+    assert facts.member("docker.io", "library/alpine", DIGEST) is None
+    assert databases.index.member("docker.io", "library/alpine", DIGEST) is None

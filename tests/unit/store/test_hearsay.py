@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mirror.store.catalog import Key, TagRecord
+from mirror.store.index import Member
 from mirror.store.store import Store
 from tests.support.caches import blob, content, flip, path_of
 from tests.support.checker import until
@@ -108,3 +109,25 @@ async def test_words_that_say_nothing_change_nothing(tmp_path: Path) -> None:
         await one.put(DIGEST, DATA)
         await until(lambda: two.size == len(DATA))
         assert two.facts.tag(TAG) == TagRecord(ONE, 1.0)
+
+
+async def test_what_one_forgets_no_other_remembers(tmp_path: Path) -> None:
+    async with stores(tmp_path, 2) as (_, (one, two)):
+        await _tagged(one, ONE, 1.0)
+        assert two.facts.tag(TAG) == TagRecord(ONE, 1.0)
+        heard: list[Key | None] = []
+        two.facts.watch(heard.append)
+        one.facts.forget_about(Key("tag", "one", "a/b", ""))
+        await one.flush()
+        await until(lambda: heard == [None])
+        assert two.facts.tag(TAG) is None
+
+
+async def test_a_proof_that_one_has_forgotten_is_forgotten_by_all(tmp_path: Path) -> None:
+    async with stores(tmp_path, 2) as (_, (one, two)):
+        member = Member("one", "a/b", ONE)
+        one.facts.prove(member)
+        await one.flush()
+        assert two.facts.member("one", "a/b", ONE) == member
+        await one.images.forget("one", "a/b", None)
+        await until(lambda: two.facts.member("one", "a/b", ONE) is None)

@@ -12,9 +12,12 @@ import pytest
 from mirror.oci.digest import Digest
 from mirror.store.eviction import Room
 from mirror.store.filesystem import Filesystem
+from mirror.store.images import Images
+from mirror.store.index import Index, Member
 from tests.support.caches import blob, path_of, room_of, under_way
 from tests.support.faulty_disk import Fault, FaultyDisk
 from tests.support.houses import House, house_at
+from tests.support.stocked import TYPE, UPSTREAM
 
 
 def _there(house: House, digests: list[Digest]) -> list[bool]:
@@ -55,7 +58,7 @@ async def test_what_is_being_fetched_or_pinned_stays(tmp_path: Path) -> None:
     async with house_at(tmp_path, room_of(1000)) as house:
         digests = house.put(*range(11))
         house.keeping.busy.add(digests[0])
-        house.databases.write_index.submit(lambda index: index.pin(str(digests[1]), True))
+        house.databases.write_index.submit(lambda index: Images(index).pin(str(digests[1])))
         await house.keeping.evict()
         assert _there(house, digests) == [True] * 2 + [False] * 2 + [True] * 7
 
@@ -216,3 +219,73 @@ async def test_a_lost_index_ends_nothing(tmp_path: Path, caplog: pytest.LogCaptu
         await house.rounds.clear()
         assert "brought in line with the files" in caplog.text
         assert "the cache could not be measured" in caplog.text
+
+
+# images
+
+
+def _image(house: House, repository: str, manifest: int, layer: int, pulled: float) -> list[Digest]:
+    """An image of one layer."""
+    digests = house.put(manifest, layer)
+    name = (UPSTREAM, repository, str(digests[0]))
+
+    def note(index: Index) -> None:
+        index.put_members([Member(*name, TYPE)])
+        Images(index).note(str(digests[0]), [str(digests[1])])
+        Images(index).note_pulls({name: pulled})
+
+    house.databases.write_index.submit(note)
+    return digests
+
+
+async def test_whole_images_go_and_none_of_an_upstream_that_cannot_be_asked_but_by_need(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with house_at(tmp_path, room_of(500)) as house:
+        images = [_image(house, f"app{number}", 2 * number, 2 * number + 1, float(number)) for number in range(3)]
+        house.removal.unreachable = lambda _: True
+        assert await house.keeping.evict() == 200  # as far as the bound demands, not down to the low-water mark
+        assert "cannot be asked just now: nothing else is left" in caplog.text
+        assert [_there(house, image) for image in images] == [[False] * 2, [True] * 2, [True] * 2]
+        choice = await house.keeping.plan(0)
+        assert (choice.going, choice.lacking) == ((), 400)
+        house.removal.unreachable = lambda _: False
+        assert (await house.keeping.plan(0)).bytes == 400
+
+
+async def test_that_not_enough_can_go_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async with house_at(tmp_path, room_of(150)) as house:
+        _image(house, "app", 1, 2, 1.0)
+        house.databases.write_index.submit(lambda index: Images(index).pin("*"))
+        assert await house.keeping.evict() == 0
+        assert "65 bytes more should go" in caplog.text
+
+
+async def test_what_is_too_large_to_stay_stays_where_it_is_part_of_what_is_pinned(tmp_path: Path) -> None:
+    async with house_at(tmp_path, room_of(100)) as house:
+        image = _image(house, "app", 1, 2, 1.0)
+        house.databases.write_index.submit(lambda index: Images(index).pin(f"{UPSTREAM}/app"))
+        assert await house.keeping.evict() == 0
+        assert all(_there(house, image))
+        await house.databases.on_thread(lambda index, _: Images(index).unpin(f"{UPSTREAM}/app"))
+        assert await house.keeping.evict() == 200
+
+
+async def test_a_plan_changes_nothing_and_what_is_collected_is_what_was_planned(tmp_path: Path) -> None:
+    async with house_at(tmp_path) as house:
+        old, new = _image(house, "old", 1, 2, 1.0), _image(house, "new", 3, 4, 2.0)
+        plan = await house.keeping.plan(250)
+        assert all(_there(house, old + new))
+        choice, gone = await house.keeping.collect(250)
+        assert (choice.going, gone) == (plan.going, 200)
+        assert _there(house, old + new) == [False] * 2 + [True] * 2
+        assert house.keeping.size == 200
+
+
+async def test_what_is_removed_by_name_is_counted_and_what_is_busy_stays(tmp_path: Path) -> None:
+    async with house_at(tmp_path) as house:
+        digests = house.put(1, 2, 3)
+        house.keeping.busy.add(digests[0])
+        assert await house.keeping.remove([(str(one), 100) for one in digests[:2]]) == 100
+        assert _there(house, digests) == [True, False, True]
+        assert house.keeping.size == 200

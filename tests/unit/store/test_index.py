@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from mirror.store.choice import larger_than, least_used
 from mirror.store.index import DatabaseError, Index, Member, TagRow, check, is_broken
 from mirror.store.ingest import Stamp
 
@@ -37,34 +38,34 @@ def test_finding_what_is_known_changes_nothing(index: Index) -> None:
     index.put_blob("blob", STAMP, 5.0)
     index.find_blobs([("blob", 999, 1.0)])
     assert index.stamp("blob") == STAMP
-    assert list(index.least_used()) == [("blob", 10)]
+    assert list(least_used(index)) == [("blob", 10)]
 
 
 def test_verifying_anew_keeps_the_last_use_and_the_pin(index: Index) -> None:
     index.find_blobs([("old", 10, 1.0)])
     index.find_blobs([("new", 10, 2.0)])
     index.put_blob("old", STAMP, 3.0)
-    assert [digest for digest, _ in index.least_used()] == ["old", "new"]
-    index.pin("old", True)
+    assert [digest for digest, _ in least_used(index)] == ["old", "new"]
+    index.write("UPDATE blobs SET pinned = 1 WHERE digest = ?", ("old",))
     index.put_blob("old", STAMP, 4.0)
-    assert [digest for digest, _ in index.least_used()] == ["new"]
+    assert [digest for digest, _ in least_used(index)] == ["new"]
 
 
 def test_the_longest_unused_come_first_and_pinned_ones_not_at_all(index: Index) -> None:
     for number, digest in enumerate(["a", "b", "c", "d"]):
         index.find_blobs([(digest, number, float(number))])
     index.touch({"a": 10.0, "unknown": 11.0})
-    index.pin("c", True)
-    assert list(index.least_used()) == [("b", 1), ("d", 3), ("a", 0)]
-    index.pin("c", False)
-    assert list(index.least_used()) == [("b", 1), ("c", 2), ("d", 3), ("a", 0)]
+    index.write("UPDATE blobs SET pinned = 1 WHERE digest = ?", ("c",))
+    assert list(least_used(index)) == [("b", 1), ("d", 3), ("a", 0)]
+    index.write("UPDATE blobs SET pinned = 0 WHERE digest = ?", ("c",))
+    assert list(least_used(index)) == [("b", 1), ("c", 2), ("d", 3), ("a", 0)]
 
 
 def test_a_use_is_never_moved_back(index: Index) -> None:
     index.find_blobs([("a", 1, 10.0)])
     index.find_blobs([("b", 1, 5.0)])
     index.touch({"a": 1.0})
-    assert [digest for digest, _ in index.least_used()] == ["b", "a"]
+    assert [digest for digest, _ in least_used(index)] == ["b", "a"]
 
 
 def test_a_forgotten_blob_is_gone(index: Index) -> None:
@@ -128,8 +129,8 @@ def test_a_member_of_which_no_such_row_can_have_been_noted_is_lost(index: Index,
 
 def test_the_largest_are_told_and_what_is_pinned_is_not(index: Index) -> None:
     index.find_blobs([("a", 10, 0.0), ("b", 11, 0.0), ("c", 13, 0.0), ("d", 12, 0.0)])
-    index.pin("d", True)
-    assert index.larger_than(10) == [("c", 13), ("b", 11)]
+    index.write("UPDATE blobs SET pinned = 1 WHERE digest = ?", ("d",))
+    assert larger_than(index, 10) == [("c", 13), ("b", 11)]
 
 
 def test_a_type_once_known_stays(index: Index) -> None:

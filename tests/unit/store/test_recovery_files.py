@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from mirror.oci.digest import Digest
+from mirror.store.choice import least_used
 from mirror.store.index import Index
 from mirror.store.ingest import Stamp
 from mirror.store.layout import Layout
@@ -42,7 +43,7 @@ def test_files_are_found_and_rows_without_a_file_are_forgotten(tmp_path: Path) -
         index.put_blob(str(Digest.of(b"gone")), STAMP, 1.0)
         index.put_blob("nonsense", STAMP, 1.0)
         _reconcile(layout, index)
-        assert list(index.least_used()) == [(str(other), 100), (NAME, 100)]  # the older first
+        assert list(least_used(index)) == [(str(other), 100), (NAME, 100)]  # the older first
         assert index.stamp(NAME) is None  # found is not verified
         assert index.size() == 200
 

@@ -198,4 +198,4 @@ async def test_another_failure_of_the_disk_hurries_nobody(tmp_path: Path) -> Non
 
 
 def _rounds(store: Store) -> Rounds:
-    return Rounds(store._layout, store._databases, store.blobs.quarantine, store._house)
+    return Rounds(store._layout, store._databases, store.blobs.quarantine, store.house)

@@ -129,6 +129,7 @@ async def test_an_endpoint_in_trouble_is_asked_nothing_that_nobody_waits_for(fau
             with pytest.raises(UpstreamError):
                 await registry.tags("a/b")
         assert registry.is_resting == rests
+        assert registry.is_out_of_reach == rests
 
 
 async def test_a_manifest_beyond_the_limit_is_nonsense_whatever_length_it_says() -> None:

@@ -1,0 +1,108 @@
+"""What a store may say once a bundle's content is in it: which repository has what, and where its tags point.
+
+Whoever imports a bundle vouches for it as the upstream does for its answers: the other mirror has had them from there.
+A tag counts as checked now, and does not run out, because where bundles go nobody may ever be asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from mirror.bundles.closure import Document, walk
+from mirror.bundles.contents import Contents, Image
+from mirror.bundles.incoming import is_here
+from mirror.errors import Code, Malformed, Refused
+from mirror.oci.digest import Digest
+from mirror.store.catalog import Key, TagRecord
+from mirror.store.index import Member
+from mirror.store.journal import Sighting
+from mirror.store.store import Store
+
+_CENTURY = 100 * 365 * 86400.0  # seconds
+
+
+class Publishing:
+    """Of one bundle. `documents`: its manifests, those included that its sender left out."""
+
+    def __init__(self, store: Store, contents: Contents, documents: Mapping[Digest, Document]) -> None:
+        self._store = store
+        self._contents = contents
+        self._documents = documents
+        self._known = contents.known()
+        self._here: set[Digest] = set()
+
+    def keep(self, when: float) -> None:
+        """Note the images before their blobs come, so that making room for one does not cost another."""
+        for document in self._documents.values():
+            needs = [str(entry.digest) for entry in (*document.blobs, *document.manifests)]
+            self._store.images.note(str(document.digest), needs)
+        for image in self._contents.images:
+            self._store.images.pulled((image.name.upstream, image.name.repository, str(image.digest)), when)
+
+    async def check(self) -> None:
+        """That every image is whole. Raises Refused, and nothing has been said of any."""
+        for image in self._contents.images:
+            for document in self._walk(image):
+                for blob in document.blobs:
+                    await self._check(blob.digest, blob.foreign)
+
+    async def publish(self, when: float) -> None:
+        """Say all there is to say; it is on disk when this returns. When cancelled, it is said in part."""
+        for image in self._contents.images:
+            for document in self._walk(image):
+                self._prove(image, document.digest, document.media_type)
+                for blob in document.blobs:
+                    if blob.digest in self._known:
+                        self._prove(image, blob.digest, None)
+            self._point(image, when)
+            await asyncio.sleep(0)  # there may be thousands
+        await self._store.flush()
+
+    def _walk(self, image: Image) -> list[Document]:
+        try:
+            return list(walk(image.digest, self._found))
+        except Malformed as error:
+            raise Refused(str(error), code=Code.BAD_REQUEST) from error
+
+    def _found(self, digest: Digest) -> Document | None:
+        document = self._documents.get(digest)
+        if document is None and digest not in self._contents.absent:
+            raise _lacking(digest)
+        return document
+
+    async def _check(self, digest: Digest, foreign: bool) -> None:
+        if digest in self._contents.absent or digest in self._here:
+            return
+        piece = self._known.get(digest)
+        if piece is None and foreign:
+            return
+        if piece is None or not await is_here(self._store, piece):
+            raise _lacking(digest)
+        self._here.add(digest)
+
+    def _prove(self, image: Image, digest: Digest, media_type: str | None) -> None:
+        facts, name = self._store.facts, image.name
+        facts.prove(Member(name.upstream, name.repository, str(digest), media_type))
+        kind = "absent-blob" if media_type is None else "absent"
+        facts.forget_absent(Key(kind, name.upstream, name.repository, str(digest)))
+
+    def _point(self, image: Image, when: float) -> None:
+        facts, name = self._store.facts, image.name
+        if name.tag is None:
+            return
+        key = Key("tag", name.upstream, name.repository, name.tag)
+        facts.forget_absent(Key("absent", name.upstream, name.repository, name.tag))
+        known = facts.tag(key)
+        before = None if known is None else known.digest
+        facts.journal.note(Sighting(name.upstream, name.repository, name.tag, str(image.digest), before, when))
+        facts.put_tag(key, TagRecord(str(image.digest), when, lasting=True), _CENTURY)
+        facts.heard(key, None)  # whoever remembers an answer of this process is to look again
+
+
+def _lacking(digest: Digest) -> Refused:
+    return Refused(
+        f"an image in the bundle is not whole here: it needs {digest}. A bundle made with --lacking needs the mirror "
+        "whose inventory that was: make a new inventory, or export without",
+        code=Code.BAD_REQUEST,
+    )

@@ -1,0 +1,177 @@
+"""`mirror import`: a bundle, an OCI image layout or an archive of `docker save` into the cache.
+
+The mirror that runs takes it over its admin listener; where none runs, its cache directory is opened.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mirror.bundles.archive import opened
+from mirror.bundles.contents import Contents
+from mirror.bundles.layout import Plan
+from mirror.bundles.names import Name
+from mirror.bundles.parcel import Parcel, open_parcel
+from mirror.bundles.piped import passed_on
+from mirror.bundles.receiving import Receiving
+from mirror.bundles.seal import read_key
+from mirror.bundles.writing import archive_of
+from mirror.commands.admin_client import AdminClient
+from mirror.commands.invocation import config_option, fail, load, words
+from mirror.commands.upload import upload
+from mirror.config.patterns import best, is_pattern
+from mirror.config.settings import Settings
+from mirror.errors import MirrorError, Refused, StoreBusy, StoreError
+from mirror.healthcheck import admin_url
+from mirror.oci.digest import Digest
+from mirror.store.eviction import Room
+from mirror.store.looking import Looking
+from mirror.store.store import Store
+
+PIPE = "-"
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.command()
+@config_option
+@click.option("--url", help="The admin listener to send it to, such as http://127.0.0.1:5001.")
+@click.option("--dry-run", is_flag=True, help="Verify every byte, tell what would be done, and do nothing.")
+@click.option("--verify-key", type=_FILE, metavar="FILE", help="Take nothing but what is signed with this key.")
+@click.option("--name", metavar="NAME:TAG", help="What the one image in it is to be called here.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
+@click.argument("source", metavar="FILE|DIR|-")
+def command(
+    config: Path | None,
+    url: str | None,
+    dry_run: bool,
+    verify_key: Path | None,
+    name: str | None,
+    as_json: bool,
+    source: str,
+) -> None:
+    """Take images into the cache that were carried here, so that clients pull them under their own names.
+
+    FILE is a tar archive, DIR a directory: a bundle of `mirror export`, an OCI image layout, or what `docker save`
+    wrote. - is a bundle through a pipe. Every byte is verified. What is here already is skipped, so that an import
+    that broke off goes on when it is called again; nothing of it is served before all of it is there.
+
+    A tag points to what was imported until its registry, if it can be reached, says otherwise. Where it never can be,
+    `mirror freeze` saves clients the wait.
+
+    \b
+    mirror import bundle.tar
+    docker save app > app.tar; mirror import app.tar --name registry.example.com/app:1
+    """
+    if source == PIPE and (dry_run or name is not None):
+        raise click.UsageError("--dry-run and --name need a file or directory")
+    settings = None if url is not None else load(config)
+    try:
+        key = None if verify_key is None else read_key(verify_key)
+        called = None if name is None else Name.parse(name)[0]
+        receive = partial(_tried if dry_run else _sent_parcel, url, settings)
+        if source == PIPE:
+            contents, _, pieces = passed_on(sys.stdin.buffer, key)
+            document = _sent(url, settings, pieces)
+        else:
+            with closing(opened(Path(source))) as files:
+                parcel = open_parcel(files, key, called)
+                contents = parcel.contents
+                document = receive(parcel)
+    except (MirrorError, OSError, ValueError) as error:
+        fail(words(error))
+    for upstream in _not_served(contents, settings):
+        click.echo(f"warning: {upstream} is no upstream of this mirror: its images are served once it is", err=True)
+    click.echo(json.dumps(document) if as_json else _summary(document, dry_run))
+
+
+def _sent_parcel(url: str | None, settings: Settings | None, parcel: Parcel) -> dict[str, Any]:
+    """What is here need not be sent."""
+    rest = parcel.without(_here(parcel, settings))
+    return _sent(url, settings, archive_of(Plan(rest.contents), rest.shelves))
+
+
+def _sent(url: str | None, settings: Settings | None, pieces: Iterator[bytes]) -> dict[str, Any]:
+    """To the mirror at `url`, else to the one that is configured, else into its directory."""
+    if url is not None or settings is None:
+        return upload(url or "", pieces)
+    try:
+        running = admin_url(settings.admin.listen)
+        AdminClient(running).get("/api/v1/state")
+    except (OSError, ValueError) as error:
+        return asyncio.run(_taken(pieces, settings, words(error)))
+    return upload(running, pieces)
+
+
+async def _taken(pieces: Iterator[bytes], settings: Settings, unreachable: str) -> dict[str, Any]:
+    storage = settings.storage
+    if storage.root.exists() and storage.root.stat().st_uid != os.geteuid():
+        raise MirrorError(f"{storage.root} belongs to another user: be that one, or start the mirror")
+    room = Room(storage.max_size.of, storage.min_free.of)
+    try:
+        store = await Store.open(storage.root, room, durable=storage.durability == "safe")
+    except StoreBusy:
+        raise MirrorError(
+            f"a mirror runs over {storage.root}, but its admin listener cannot be reached: {unreachable}"
+        ) from None
+    try:
+        return asdict(await Receiving(store).take(_each(pieces)))
+    finally:
+        await store.aclose()
+
+
+async def _each(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+    while data := await asyncio.to_thread(next, pieces, b""):
+        yield data
+
+
+def _here(parcel: Parcel, settings: Settings | None) -> Iterator[Digest]:
+    """What need not be sent. That is only looked at; whoever receives it verifies that it is so."""
+    if settings is None:
+        return
+    try:
+        with Looking(settings.storage.root) as cache:
+            for piece in parcel.contents.known().values():
+                blob = cache.open_blob(piece.digest)
+                if blob is not None:
+                    blob.close()
+                    if blob.size == piece.size:
+                        yield piece.digest
+    except StoreError:
+        return  # a cache that is yet to be made, or not for us to see
+
+
+def _tried(url: str | None, settings: Settings | None, parcel: Parcel) -> dict[str, Any]:
+    """What would be done. Raises as the import would; what is at `url` alone is not known here."""
+    parcel.verify()
+    here = frozenset(_here(parcel, settings))
+    for piece in parcel.contents.left_out if url is None else ():
+        if piece.digest not in here:
+            raise Refused(f"the bundle leaves out {piece.digest}, which is not here: export again without --lacking")
+    contents = parcel.without(here).contents
+    names = [image.full_name for image in contents.images]
+    return {"images": names, "blobs": len(contents.pieces), "bytes": contents.size, "skipped": len(contents.left_out)}
+
+
+def _not_served(contents: Contents, settings: Settings | None) -> list[str]:
+    if settings is None:
+        return []
+    patterns = [name for name in settings.resolved_upstreams() if is_pattern(name)]
+    names = {image.name.upstream for image in contents.images} - settings.aliases().keys()
+    return sorted(name for name in names if best(patterns, name) is None)
+
+
+def _summary(document: dict[str, Any], dry_run: bool) -> str:
+    done = "would be imported" if dry_run else "imported"
+    told = f"{len(document['images'])} images {done}: {document['blobs']} blobs with {document['bytes']} bytes"
+    return f"{told}; {document['skipped']} were here already"

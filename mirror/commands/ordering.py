@@ -1,0 +1,126 @@
+"""Pulls ordered of a running mirror, and what it says of them as they go on. Knows how to ask, not what is shown.
+
+Order and progress go over one connection, so that of several workers the one answers that has the pull.
+"""
+
+from __future__ import annotations
+
+import json
+import ssl
+from collections.abc import Iterator, Mapping
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from typing import Any
+from urllib.parse import urlsplit
+
+from mirror.config.addresses import is_loopback
+from mirror.errors import Code, Refused
+
+PATH = "/api/v1/pulls"
+_TIMEOUT = 30.0  # seconds without a word; the mirror says something every five
+_LARGEST = 16 * 1024**2  # bytes of an answer that is a document
+_LINE = 64 * 1024  # bytes of a line
+_WORDS = 500  # characters of what it says went wrong
+
+Document = Mapping[str, Any]
+
+
+class Ordering:
+    """At `url`, the admin listener's without a path, by http or https. Closed by `close`.
+
+    Every call raises OSError when nobody answers, or not as a mirror does; Refused with its reason when it says no.
+    """
+
+    def __init__(self, url: str, timeout: float = _TIMEOUT) -> None:
+        """ValueError when the URL is none."""
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
+            raise ValueError("not a URL that begins with http:// or https:// and a host")
+        self._url = url.rstrip("/")
+        self._host, self._scheme = parts.hostname, parts.scheme
+        self._base = parts.path.rstrip("/")
+        # The listener refuses most names, because of browsers; by https somebody stands before it who knows his own.
+        self._headers = {"Content-Type": "application/json"}
+        if parts.scheme == "http":
+            self._headers["Host"] = "localhost"
+        if parts.scheme == "https":
+            context = ssl.create_default_context()
+            self._connection: HTTPConnection = HTTPSConnection(
+                parts.hostname, parts.port, timeout=timeout, context=context
+            )
+        else:
+            self._connection = HTTPConnection(parts.hostname, parts.port or 80, timeout=timeout)
+
+    @property
+    def is_private(self) -> bool:
+        """Whether nobody on the way can read what is sent: over TLS, or within this machine."""
+        return self._scheme == "https" or self._host == "localhost" or is_loopback(self._host)
+
+    def order(self, document: Document) -> dict[str, Any]:
+        """The pull that has been begun or joined. Refused has the code NAME_UNKNOWN where no upstream is meant."""
+        return self._asked("POST", PATH, document)
+
+    def kept(self) -> dict[str, Any]:
+        """The images that the mirror keeps ready."""
+        return self._asked("GET", "/api/v1/images/kept")
+
+    def events(self, name: str) -> Iterator[dict[str, Any]]:
+        """What the pull does, until it ends."""
+        response = self._sent("GET", f"{PATH}/{name}/events")
+        if response.status != 200:
+            raise _refusal(response.status, self._document(response))
+        try:
+            while line := response.readline(_LINE):
+                if line.strip():
+                    yield _object(line, self._url)
+        except HTTPException as error:
+            raise OSError(f"the mirror's answer broke off ({type(error).__name__})") from None
+        finally:
+            response.close()
+
+    def cancel(self, name: str) -> None:
+        """Break the pull off, whatever was being told of it."""
+        self._connection.close()
+        self._asked("DELETE", f"{PATH}/{name}")
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _asked(self, method: str, path: str, document: Document | None = None) -> dict[str, Any]:
+        response = self._sent(method, path, document)
+        found = self._document(response)
+        if response.status not in (200, 202):
+            raise _refusal(response.status, found)
+        return found
+
+    def _sent(self, method: str, path: str, document: Document | None = None) -> HTTPResponse:
+        body = None if document is None else json.dumps(dict(document)).encode()
+        try:
+            self._connection.request(method, self._base + path, body, self._headers)
+            return self._connection.getresponse()
+        except HTTPException as error:
+            self._connection.close()
+            raise OSError(f"{self._url} gave no answer in HTTP ({type(error).__name__})") from None
+
+    def _document(self, response: HTTPResponse) -> dict[str, Any]:
+        try:
+            return _object(response.read(_LARGEST), self._url)
+        except HTTPException as error:
+            raise OSError(f"{self._url} gave no answer in HTTP ({type(error).__name__})") from None
+        finally:
+            response.close()
+
+
+def _object(body: bytes, url: str) -> dict[str, Any]:
+    try:
+        document = json.loads(body)
+    except ValueError:  # a UnicodeDecodeError is one
+        document = None
+    if not isinstance(document, dict):
+        raise OSError(f"{url} does not answer as a mirror's admin listener does")
+    return document
+
+
+def _refusal(status: int, document: Document) -> Refused:
+    words = " ".join(str(document.get("error") or f"the mirror answered {status}").split())[:_WORDS]
+    code = Code.NAME_UNKNOWN if status == Code.NAME_UNKNOWN.status else Code.DENIED
+    return Refused("".join(letter for letter in words if letter.isprintable()), code=code)

@@ -1,0 +1,82 @@
+"""What goes when room is made, told line by line with its reason; and made. Answers are documents."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from mirror.errors import StoreFailed
+from mirror.store.choice import Choice, Going, Staying
+from mirror.store.databases import LOSSES
+from mirror.store.images import Name
+from mirror.store.store import Store
+
+_TROUBLE = "the cache cannot be looked through just now"
+MOST = 2000  # things that are told one by one; the rest is counted
+
+
+class Collecting:
+    """Over a store that whoever made it closes. `target`: bytes to get down to, None for the bounds."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def rehearsed(self, target: int | None) -> dict[str, Any]:
+        """What `collected` would do. Raises StoreFailed."""
+        told = await self._told(target)
+        try:
+            choice = await self._store.house.plan(target)
+        except LOSSES as error:
+            raise StoreFailed(_TROUBLE) from error
+        return told | {"dry_run": True} | _document(choice, choice.bytes)
+
+    async def collected(self, target: int | None) -> dict[str, Any]:
+        """Make the room, and tell what went. Raises StoreFailed."""
+        told = await self._told(target)
+        try:
+            choice, removed = await self._store.house.collect(target)
+        except LOSSES as error:
+            raise StoreFailed(_TROUBLE) from error
+        return told | {"dry_run": False} | _document(choice, removed)
+
+    async def _told(self, target: int | None) -> dict[str, Any]:
+        try:
+            images = await self._store.images.count()
+        except LOSSES as error:
+            raise StoreFailed(_TROUBLE) from error
+        return {"target": target, "size": self._store.size, "limit": self._store.limit, "images": images}
+
+
+def _document(choice: Choice, removed: int) -> dict[str, Any]:
+    going = [_going(one) for one in choice.going[:MOST]]
+    staying = [_staying(one) for one in choice.staying[:MOST]]
+    return {
+        "bytes": removed,
+        "lacking": choice.lacking,
+        "images_going": sum(one.image is not None for one in choice.going),
+        "going": going,
+        "going_untold": len(choice.going) - len(going),
+        "staying": staying,
+    }
+
+
+def _going(one: Going) -> dict[str, Any]:
+    return {
+        "why": one.why.value,
+        "image": _named(one.image),
+        "tags": list(one.tags),
+        "digest": one.parts[0][0],
+        "blobs": len(one.parts),
+        "bytes": one.bytes,
+        "last_pull": None
+        if one.last_pull is None
+        else datetime.fromtimestamp(one.last_pull, UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _staying(one: Staying) -> dict[str, Any]:
+    return {"why": one.why.value, "image": _named(one.image), "digest": one.digest, "pin": one.pattern}
+
+
+def _named(image: Name | None) -> str | None:
+    return None if image is None else f"{image[0]}/{image[1]}"

@@ -1,0 +1,80 @@
+"""What `docker save` wrote before it wrote image layouts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mirror.bundles.archive import Directory
+from mirror.bundles.docker_archive import DockerArchive
+from mirror.bundles.names import Name
+from mirror.errors import MirrorError, Refused
+from mirror.oci.digest import Digest
+from mirror.oci.media_types import DOCKER_MANIFEST
+from tests.support import content
+from tests.support.bundles import docker_archive, written
+
+LAYERS = {"a/layer.tar": b"first", "b/layer.tar": b"second"}
+
+
+def opened(root: Path, files: dict[str, bytes]) -> DockerArchive:
+    return DockerArchive(Directory(written(root, files)))
+
+
+def test_an_image_is_made_of_its_configuration_and_its_unpacked_layers(tmp_path: Path) -> None:
+    archive = opened(tmp_path, docker_archive(LAYERS, "app:1"))
+    ((name, digest),) = archive.images
+    assert name == Name("docker.io", "library/app", "1")
+    manifest = json.loads(b"".join(archive.read(digest)))
+    assert (manifest["schemaVersion"], manifest["mediaType"]) == (2, DOCKER_MANIFEST)
+    assert [layer["digest"] for layer in manifest["layers"]] == [str(Digest.of(data)) for data in LAYERS.values()]
+    for data in LAYERS.values():
+        assert b"".join(archive.read(Digest.of(data))) == data
+        assert archive.size(Digest.of(data)) == len(data)
+    config = content.config([*LAYERS.values()])
+    assert manifest["config"]["digest"] == str(Digest.of(config))
+    assert b"".join(archive.read(Digest.of(config))) == config
+
+
+def test_an_image_has_each_of_its_names_or_none(tmp_path: Path) -> None:
+    named = opened(tmp_path / "a", docker_archive(LAYERS, "app:1", "quay.example/b:2")).images
+    assert [str(name) for name, _ in named] == ["docker.io/library/app:1", "quay.example/b:2"]
+    assert [name for name, _ in opened(tmp_path / "b", docker_archive(LAYERS)).images] == [None]
+
+
+def test_what_is_not_in_it_is_not_there(tmp_path: Path) -> None:
+    archive = opened(tmp_path, docker_archive(LAYERS, "app:1"))
+    assert archive.size(Digest.of(b"other")) is None
+    with pytest.raises(MirrorError):
+        archive.read(Digest.of(b"other"))
+
+
+def listing(**changes: object) -> bytes:
+    entry: dict[str, object] = {"Config": "config.json", "RepoTags": ["app:1"], "Layers": [*LAYERS]}
+    return json.dumps([entry | changes]).encode()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"manifest.json": b"{}"},
+        {"manifest.json": b"[]"},
+        {"manifest.json": b"["},
+        {"manifest.json": b"[1]"},
+        {"manifest.json": listing(Config="../../etc/passwd")},
+        {"manifest.json": listing(Config=3)},
+        {"manifest.json": listing(Layers=["a/layer.tar", "/etc/passwd"])},
+        {"manifest.json": listing(Layers=["a/layer.tar", 3])},
+        {"manifest.json": listing(Layers=["a/layer.tar"])},
+        {"manifest.json": listing(RepoTags=["no name at all"])},
+        {"config.json": b"{}"},
+        {"config.json": b"{"},
+        {"config.json": b'{"rootfs":{"diff_ids":["../x","y"]}}'},
+    ],
+)
+def test_what_does_not_fit_together_is_refused_and_not_repeated(tmp_path: Path, changes: dict[str, bytes]) -> None:
+    with pytest.raises(Refused, match="docker save") as refusal:
+        opened(tmp_path, docker_archive(LAYERS, "app:1") | changes)
+    assert "passwd" not in str(refusal.value)

@@ -1,0 +1,149 @@
+"""`mirror import`: with a mirror that runs, and into the cache of one that does not."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+
+from mirror.bundles.gathering import Terms
+from mirror.oci.digest import Digest
+from tests.support import content
+from tests.support.bundles import Kept, docker_archive, named, packed, tar_of, written
+from tests.support.caches import layout_at, published
+from tests.support.commands import Commands
+from tests.support.mirror_thread import MirrorThread
+
+KEY = b"0123456789abcdef"
+
+
+@pytest.fixture(autouse=True)
+def no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("MIRROR_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def kept() -> Kept:
+    return Kept()
+
+
+@pytest.fixture
+def bundle(tmp_path: Path, kept: Kept) -> Path:
+    path = tmp_path / "bundle.tar"
+    path.write_bytes(packed(kept, named("library/app", kept.image(b"layer").digest), key=KEY))
+    return path
+
+
+def told(result: Result) -> tuple[int, int, int]:
+    """How many images, new blobs and skipped ones."""
+    assert (result.exit_code, result.stderr) == (0, "")
+    document = json.loads(result.stdout)
+    return len(document["images"]), document["blobs"], document["skipped"]
+
+
+def test_a_cache_that_no_mirror_uses_is_filled_and_served_by_the_next_one(tmp_path: Path, bundle: Path) -> None:
+    commands = Commands(tmp_path)
+    assert told(commands.run("import", str(bundle), "--json")) == (1, 3, 0)
+    assert told(commands.run("import", str(bundle), "--json")) == (1, 0, 3)
+    with MirrorThread(tmp_path) as served:
+        assert served.ask("GET", "/v2/library/app/manifests/1").status == 200
+        assert served.registry.requests == []
+
+
+def test_a_mirror_that_runs_is_sent_what_it_lacks(tmp_path: Path, bundle: Path) -> None:
+    with MirrorThread(tmp_path) as served:
+        commands = Commands(tmp_path).reaching(served)
+        result = commands.run("import", str(bundle))
+        assert (result.exit_code, result.stderr) == (0, "")
+        assert "1 images imported: 3 blobs" in result.stdout
+        host, port = served.admin_address
+        again = commands.run("import", str(bundle), "--url", f"http://{host}:{port}", "--json")
+        assert told(again) == (1, 0, 3)
+        assert served.ask("GET", "/v2/library/app/manifests/1").status == 200
+
+
+def test_a_dry_run_verifies_everything_and_does_nothing(tmp_path: Path, bundle: Path) -> None:
+    commands = Commands(tmp_path)
+    assert told(commands.run("import", str(bundle), "--dry-run", "--json")) == (1, 3, 0)
+    assert not (tmp_path / "cache").exists()
+    data = bytearray(bundle.read_bytes())
+    data[data.index(b"layer" + bytes(20))] ^= 1
+    bundle.write_bytes(data)
+    result = commands.run("import", str(bundle), "--dry-run")
+    assert (result.exit_code, str(Digest.of(b"layer")) in result.stderr) == (1, True)
+
+
+def test_a_dry_run_tells_what_a_delta_needs(tmp_path: Path, kept: Kept) -> None:
+    image = kept.image(b"layer")
+    terms = Terms(has=frozenset({Digest.of(b"layer")}))
+    (tmp_path / "delta.tar").write_bytes(packed(kept, named("library/app", image.digest), terms=terms))
+    result = Commands(tmp_path).run("import", str(tmp_path / "delta.tar"), "--dry-run")
+    assert (result.exit_code, str(Digest.of(b"layer")) in result.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("broken", ["changed", "cut"])
+def test_a_broken_bundle_is_refused_and_nothing_of_it_is_served(tmp_path: Path, bundle: Path, broken: str) -> None:
+    data = bytearray(bundle.read_bytes())
+    data[data.index(b"layer" + bytes(20))] ^= 1
+    bundle.write_bytes(data if broken == "changed" else data[:-3000])
+    with MirrorThread(tmp_path) as served:
+        result = Commands(tmp_path).reaching(served).run("import", str(bundle))
+        assert result.exit_code == 1
+        assert served.ask("GET", "/v2/library/app/manifests/1").status == 404
+
+
+def test_nothing_is_taken_but_what_is_signed_with_the_key(tmp_path: Path, bundle: Path) -> None:
+    (tmp_path / "key").write_bytes(KEY)
+    (tmp_path / "other").write_bytes(KEY[::-1])
+    commands = Commands(tmp_path)
+    result = commands.run("import", str(bundle), "--verify-key", str(tmp_path / "other"))
+    assert (result.exit_code, result.stderr) == (1, "the bundle is not signed with this key\n")
+    assert not (tmp_path / "cache").exists()
+    assert told(commands.run("import", str(bundle), "--verify-key", str(tmp_path / "key"), "--json")) == (1, 3, 0)
+
+
+def test_an_image_may_be_given_another_name(tmp_path: Path) -> None:
+    (tmp_path / "app.tar").write_bytes(tar_of(docker_archive({"layer.tar": b"layer"})))
+    commands = Commands(tmp_path)
+    result = commands.run("import", str(tmp_path / "app.tar"))
+    assert (result.exit_code, "--name" in result.stderr) == (1, True)
+    result = commands.run("import", str(tmp_path / "app.tar"), "--name", "registry.example/app:1", "--json")
+    assert json.loads(result.stdout)["images"] == ["registry.example/app:1"]
+    assert "registry.example is no upstream of this mirror" in result.stderr
+
+
+def test_an_image_layout_in_a_directory_is_taken(tmp_path: Path, kept: Kept) -> None:
+    image = kept.image(b"layer")
+    entry = content.descriptor(image.media_type, image.manifest_body)
+    annotations = {"org.opencontainers.image.ref.name": "docker.io/library/app:1"}
+    index = json.dumps({"schemaVersion": 2, "manifests": [{**entry, "annotations": annotations}]}).encode()
+    blobs = {f"blobs/{digest.algorithm}/{digest.encoded}": data for digest, data in kept.held.items()}
+    source = written(tmp_path / "layout", {"index.json": index, "oci-layout": b"{}", **blobs})
+    assert told(Commands(tmp_path).run("import", str(source), "--json")) == (1, 3, 0)
+
+
+def test_a_bundle_comes_through_a_pipe(tmp_path: Path, bundle: Path) -> None:
+    commands = Commands(tmp_path)
+    assert told(commands.run("import", "-", "--json", standard_input=bundle.read_bytes())) == (1, 3, 0)
+    result = commands.run("import", "-", standard_input=tar_of(docker_archive({"layer.tar": b"layer"}, "app:1")))
+    assert (result.exit_code, "save it to a file" in result.stderr) == (1, True)
+    assert commands.run("import", "-", "--dry-run").exit_code == 2
+
+
+def test_a_directory_that_is_in_use_by_a_mirror_that_does_not_answer_is_left_alone(
+    tmp_path: Path, bundle: Path
+) -> None:
+    with layout_at(tmp_path / "cache"):
+        result = Commands(tmp_path).run("import", str(bundle))
+    assert (result.exit_code, "its admin listener cannot be reached" in result.stderr) == (1, True)
+    assert published(tmp_path / "cache") == []
+
+
+@pytest.mark.parametrize("source", ["nothing", "empty.yml", "."])
+def test_what_is_no_bundle_is_said(tmp_path: Path, source: str) -> None:
+    result = Commands(tmp_path).run("import", str(tmp_path / source))
+    assert (result.exit_code, result.stderr.count("\n")) == (1, 1)

@@ -1,0 +1,147 @@
+"""A login that is lent to one pull brings bytes, and gives nobody else anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+
+from mirror.jobs.borrowed import UNCONFIRMED
+from mirror.jobs.jobs import State
+from mirror.tasks import spawn
+from mirror.upstream.login import Kind, Login
+from tests.support.faults import Fault, Gate
+from tests.support.logins import basic
+from tests.support.orders import ALICE, APP, Ordered, end_of, order, ordered
+
+INSECURE = {"upstreams": {"docker.io": {"insecure": True, "not_found_ttl": 0}}}
+LARGE = bytes(range(256)) * 1200
+
+
+@pytest.fixture
+def said() -> Iterator[list[object]]:
+    with structlog.testing.capture_logs() as lines:
+        yield lines  # type: ignore[misc]
+
+
+def files(root: Path) -> list[bytes]:
+    return [file.read_bytes() for file in root.rglob("*") if file.is_file()]
+
+
+def notes(ours: Ordered, job_id: str) -> list[str]:
+    return [one.line["text"] for one in ours.jobs.find(job_id).board.since(0) if one.line["event"] == "note"]
+
+
+async def test_a_private_image_is_brought_and_given_to_nobody(tmp_path: Path) -> None:
+    async with ordered(tmp_path, INSECURE) as ours:
+        ours.registry.require_bearer(ALICE.username, ALICE.password)
+        image = ours.registry.push_image(APP, "v1", [LARGE])
+        job = await ours.pulled(order(), ALICE)
+        assert (job.state, notes(ours, job.id)) == (State.DONE, [UNCONFIRMED])
+        blob = f"/v2/{APP}/blobs/{image.layer_digests[0]}"
+        for path in (f"/v2/{APP}/manifests/v1", f"/v2/{APP}/manifests/{image.digest}", blob):
+            for method in ("GET", "HEAD"):
+                answer, body = await ours.mirror.ask(method, path)
+                assert (answer.status, LARGE[:100] in body) == (403, False), path
+        assert ours.mirror.mirror.store.facts.member("docker.io", APP, str(image.digest)) is None
+        assert ours.mirror.mirror.store.facts.member("docker.io", APP, str(image.layer_digests[0])) is None
+
+
+async def test_once_the_mirror_itself_may_read_it_no_byte_comes_again(tmp_path: Path) -> None:
+    async with ordered(tmp_path, INSECURE) as ours:
+        ours.registry.require_basic(ALICE.username, ALICE.password)
+        image = ours.registry.push_image(APP, "v1", [LARGE])
+        await ours.pulled(order(), ALICE)
+        ours.registry.login = None
+        sent, gets = ours.registry.bytes_sent, ours.registry.count("GET", "/blobs/")
+        answer, _ = await ours.mirror.get(f"/v2/{APP}/manifests/{image.digest}")
+        _, body = await ours.mirror.get(f"/v2/{APP}/blobs/{image.layer_digests[0]}")
+        assert (answer.status, body == LARGE) == (200, True)
+        assert (ours.registry.bytes_sent, ours.registry.count("GET", "/blobs/")) == (sent, gets)
+
+
+async def test_a_client_does_not_join_what_a_lent_login_fetches(tmp_path: Path) -> None:
+    async with ordered(tmp_path, INSECURE) as ours:
+        ours.registry.require_basic(ALICE.username, ALICE.password)
+        image = ours.registry.push_image(APP, "v1", [LARGE])
+        layer, gate = str(image.layer_digests[0]), Gate()
+        ours.registry.fail(Fault(gate=gate), "GET", layer)
+        job, _ = ours.jobs.order(order(), ALICE)
+        await gate.arrived.wait()
+        fetch = ours.mirror.mirror.pulls.fetches.find(ours.target, image.layer_digests[0])
+        assert fetch is not None
+        assert fetch.target.upstream.lent_to == job.id
+        answer, _ = await ours.mirror.get(f"/v2/{APP}/blobs/{layer}")
+        gate.open()
+        await ours.jobs.wait(job)
+        assert (answer.status, job.state) == (403, State.DONE)
+
+
+async def test_a_public_image_is_everybodys_and_counted_for_who_lent_the_login(tmp_path: Path) -> None:
+    async with ordered(tmp_path, INSECURE) as ours:
+        image = ours.registry.push_image(APP, "v1", [LARGE])
+        job = await ours.pulled(order(), ALICE)
+        assert (job.state, notes(ours, job.id)) == (State.DONE, [])
+        answer, body = await ours.mirror.get(f"/v2/{APP}/blobs/{image.layer_digests[0]}")
+        assert (answer.status, body) == (200, LARGE)
+        answer, _ = await ours.mirror.get(f"/v2/{APP}/manifests/v1")
+        assert answer.headers["Docker-Content-Digest"] == str(image.digest)
+        assert ours.registry.count("GET", "/manifests/") == 1
+        assert ours.registry.count("GET", "/blobs/") == 2
+
+
+async def test_a_login_goes_to_the_upstream_and_nowhere_else(tmp_path: Path, said: list[object]) -> None:
+    async with ordered(tmp_path, INSECURE) as ours:
+        ours.registry.require_basic(ALICE.username, ALICE.password)
+        ours.registry.push_image(APP, "v1", [LARGE])
+        job = await ours.pulled(order(), ALICE)
+        shown = {seen.headers.get("authorization") for seen in ours.registry.requests}
+        assert shown == {None, basic(ALICE.username, ALICE.password)}
+        lines = [change.line for change in job.board.since(0)]
+        assert ALICE.password not in repr((lines, job, said, ours.jobs.__dict__))
+        count = len(ours.registry.requests)
+        await ours.mirror.get(f"/v2/{APP}/manifests/v1")
+        assert all("authorization" not in seen.headers for seen in ours.registry.requests[count:])
+    assert not any(ALICE.password.encode() in written for written in files(tmp_path))
+
+
+async def test_a_login_that_is_wrong_is_said_to_be(tmp_path: Path) -> None:
+    async with ordered(tmp_path, INSECURE) as ours:
+        ours.registry.require_basic(ALICE.username, ALICE.password)
+        ours.registry.push_image(APP, "v1", [LARGE])
+        job = await ours.pulled(order(), Login("alice", "canary-wrong"))
+        assert (job.state, end_of(job)["code"]) == (State.FAILED, "DENIED")
+        assert "canary" not in end_of(job)["error"]
+        assert (await ours.pulled(order(), ALICE)).state is State.DONE  # one that was refused is nobody else's trouble
+
+
+async def test_it_is_not_sent_over_plain_http(tmp_path: Path) -> None:
+    async with ordered(tmp_path) as ours:
+        ours.registry.require_basic(ALICE.username, ALICE.password)
+        ours.registry.push_image(APP, "v1", [LARGE])
+        job = await ours.pulled(order(), ALICE)
+        assert (job.state, end_of(job)["code"]) == (State.FAILED, "DENIED")
+        assert all("authorization" not in seen.headers for seen in ours.registry.requests)
+
+
+async def test_an_identity_token_is_lent_too(tmp_path: Path) -> None:
+    async with ordered(tmp_path, INSECURE) as ours:
+        ours.registry.require_bearer("alice", "canary")
+        ours.registry.push_image(APP, "v1", [LARGE])
+        job = await ours.pulled(order(), Login("", "canary-token", Kind.IDENTITY_TOKEN))
+        assert job.state is State.FAILED  # this registry knows none
+        assert ours.registry.count("POST", "/token") >= 1
+
+
+async def test_two_with_different_logins_fetch_once(tmp_path: Path) -> None:
+    async with ordered(tmp_path, INSECURE) as ours:
+        ours.registry.push_image(APP, "v1", [LARGE])
+        jobs = [ours.jobs.order(order(), login) for login in (ALICE, Login("bob", "canary-of-bob"), ALICE)]
+        assert [joined for _, joined in jobs] == [False, False, True]
+        tasks = [spawn(ours.jobs.wait(job), "wait") for job, _ in jobs]
+        for task in tasks:
+            await task
+        assert {job.state for job, _ in jobs} == {State.DONE}
+        assert ours.registry.count("GET", "/blobs/") == 2

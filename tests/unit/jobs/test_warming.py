@@ -1,0 +1,108 @@
+"""Images that are kept ready: at their times, within what a pull limit leaves, and whatever a list says."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from mirror.config.images import Kept, parse_kept
+from mirror.jobs.jobs import State
+from mirror.jobs.warming import Warming, World
+from mirror.tasks import end, spawn
+from tests.support.orders import APP, Ordered, order, ordered
+
+NOON = datetime(2026, 3, 2, 12, 0)
+
+
+class Night:
+    """A clock that passes by sleeping; each sleep waits until the test lets it."""
+
+    def __init__(self) -> None:
+        self.now = NOON
+        self.slept: asyncio.Queue[float] = asyncio.Queue()
+        self._more: asyncio.Queue[None] = asyncio.Queue()
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.put_nowait(seconds)
+        await self._more.get()
+        self.now += timedelta(seconds=seconds)
+
+    def go_on(self) -> None:
+        self._more.put_nowait(None)
+
+    @property
+    def world(self) -> World:
+        return World(lambda: self.now, self.sleep)
+
+
+def warming(ours: Ordered, night: Night, *kept: object) -> Warming:
+    parsed: list[Kept] = [parse_kept(one) for one in kept]
+    return Warming(ours.jobs, ours.mirror.mirror.pulls.upstreams, parsed, night.world)
+
+
+async def test_images_are_brought_at_the_start_and_at_their_times(tmp_path: Path) -> None:
+    async with ordered(tmp_path) as ours:
+        ours.registry.push_image(APP, "v1", [b"a layer"])
+        night = Night()
+        entry = {"image": "docker.io/app:v1", "schedule": "30 12 * * *"}
+        task = spawn(warming(ours, night, entry).run(), "warming")
+        assert await night.slept.get() == 1800
+        (job,) = ours.jobs
+        assert (job.state, job.urgent, ours.registry.count("GET", "/blobs/")) == (State.DONE, False, 2)
+        moved = ours.registry.push_image(APP, "v1", [b"another layer"])
+        asyncio.get_running_loop().call_later(1.1, night.go_on)  # a tag is not asked for twice within a second
+        assert await night.slept.get() == 3600.0  # a clock that is set is noticed
+        assert ours.mirror.mirror.store.blobs.knows(moved.layer_digests[0])
+        await end(task)
+
+
+async def test_what_is_left_of_a_pull_limit_is_for_clients(tmp_path: Path) -> None:
+    async with ordered(tmp_path) as ours:
+        image = ours.registry.push_image(APP, "v1", [b"a layer"])
+        ours.registry.push_image("library/other", "v1", [b"other"])
+        ours.registry.headers = {"ratelimit-limit": "100;w=21600", "ratelimit-remaining": "5;w=21600"}
+        await ours.mirror.get("/v2/library/other/manifests/v1")
+        night = Night()
+        task = spawn(warming(ours, night, "docker.io/app:v1").run(), "warming")
+        assert await night.slept.get() == 300.0
+        assert list(ours.jobs) == []
+        ours.registry.headers = {"ratelimit-limit": "100;w=21600", "ratelimit-remaining": "90;w=21600"}
+        await ours.mirror.get("/v2/library/other/manifests/none")
+        night.go_on()
+        await night.slept.get()
+        assert ours.mirror.mirror.store.blobs.knows(image.layer_digests[0])
+        await end(task)
+
+
+async def test_a_list_in_a_file_is_read_anew_each_time(tmp_path: Path) -> None:
+    async with ordered(tmp_path) as ours:
+        file = tmp_path / "images.txt"
+        entry = {"file": str(file), "platforms": ["linux/arm64"]}
+        ready = warming(ours, Night(), entry, "docker.io/app:v2")
+        assert await ready.orders() == [order("docker.io/app:v2")]  # the file is not there
+        await asyncio.to_thread(file.write_text, "docker.io/app:v1\nghcr.io/a/b:c linux/amd64\n")
+        assert await ready.orders() == [
+            order("docker.io/app:v1", "linux/arm64/v8"),
+            order("ghcr.io/a/b:c", "linux/amd64/v1"),
+            order("docker.io/app:v2"),
+        ]
+        await asyncio.to_thread(file.write_text, "NO LIST AT ALL\n")
+        assert await ready.orders() == [order("docker.io/app:v2")]
+
+
+async def test_what_cannot_be_pulled_keeps_nothing_else_from_being_brought(tmp_path: Path) -> None:
+    async with ordered(tmp_path) as ours:
+        image = ours.registry.push_image(APP, "v1", [b"a layer"])
+        night = Night()
+        names = ["nowhere.test/a:b", "docker.io/none:v1", "docker.io/app:v1"]
+        task = spawn(warming(ours, night, *names).run(), "warming")
+        await night.slept.get()
+        assert ours.mirror.mirror.store.blobs.knows(image.layer_digests[0])
+        assert [job.state for job in ours.jobs] == [State.FAILED, State.DONE]
+        await end(task)
+
+
+async def test_without_images_there_is_nothing_to_do(tmp_path: Path) -> None:
+    async with ordered(tmp_path) as ours:
+        await warming(ours, Night()).run()

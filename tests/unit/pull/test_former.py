@@ -1,0 +1,58 @@
+"""Which former digest is meant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from mirror.errors import Code, Refused
+from mirror.pull import former
+from mirror.store.journal import Move
+
+
+def move(old: str | None, new: str | None, seen: float) -> Move:
+    return Move("u", "r", "t", old, new, seen, "")
+
+
+HISTORY = [move(None, "c", 50.0), move("b", None, 40.0), move("a", "b", 30.0), move("0", "a", 20.0)]
+
+
+def test_every_digest_is_one_of_its_former_ones_and_no_other() -> None:
+    assert former.digests_of(HISTORY) == ["c", "b", "a", "0"]
+    assert former.digests_of([]) == []
+    assert former.named(HISTORY, "0") == "0"
+    with pytest.raises(Refused, match="pin-tag"):
+        former.named(HISTORY, "x")
+
+
+@pytest.mark.parametrize(
+    ("moment", "digest"), [(60.0, "c"), (50.0, None), (40.0, "b"), (25.0, "a"), (20.0, "0"), (1.0, "0")]
+)
+def test_a_moment_means_what_the_tag_pointed_to_before_it(moment: float, digest: str | None) -> None:
+    if digest is None:
+        with pytest.raises(Refused):
+            former.at(HISTORY, moment)
+    else:
+        assert former.at(HISTORY, moment) == digest
+
+
+def test_before_the_first_sighting_nothing_is_known() -> None:
+    for history in ([move(None, "a", 20.0)], []):
+        with pytest.raises(Refused) as refusal:
+            former.at(history, 10.0)
+        assert refusal.value.code is Code.MANIFEST_UNKNOWN
+
+
+def test_the_one_before_is_the_last_other_one() -> None:
+    assert former.before(HISTORY, "c") == "b"
+    assert former.before(HISTORY, "b") == "a"  # once rolled back, it goes on backwards
+    assert former.before(HISTORY, "elsewhere") == "c"
+    again = [move("b", "a", 3.0), move("a", "b", 2.0), move(None, "a", 1.0)]
+    assert former.before(again, "a") == "b"
+
+
+@pytest.mark.parametrize("choose", [lambda: former.before(HISTORY, "0"), lambda: former.before([], None)])
+def test_there_may_be_none_before(choose: Callable[[], str]) -> None:
+    with pytest.raises(Refused, match="no digest is known"):
+        choose()

@@ -1,0 +1,71 @@
+"""Where tags point and which repositories have what, by the index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mirror.store.index import Index, Member, TagRow
+from mirror.store.lookup import (
+    beginning_with,
+    images_of,
+    is_known,
+    is_pinned,
+    places_of,
+    pointed_to,
+    repositories_of,
+    tags_of,
+)
+from tests.support.stocked import UPSTREAM, Stocked, named
+
+PLACE = (UPSTREAM, "app")
+
+
+@pytest.fixture
+def stocked(tmp_path: Path) -> Iterator[Stocked]:
+    index = Index(tmp_path)
+    stocked = Stocked(index)
+    stocked.image("app", "layer")
+    index.put_tags([TagRow(*PLACE, tag, named("app"), 1.0) for tag in ("v2", "v1")])
+    yield stocked
+    index.close()
+
+
+def test_a_tag_leads_to_a_digest_and_back(stocked: Stocked) -> None:
+    assert pointed_to(stocked.index, PLACE, "v1") == named("app")
+    assert pointed_to(stocked.index, PLACE, "v3") is None
+    assert tags_of(stocked.index, PLACE, named("app")) == ["v1", "v2"]
+    assert tags_of(stocked.index, PLACE, named("layer")) == []
+
+
+def test_an_image_is_found_in_all_its_repositories_and_by_how_it_begins(stocked: Stocked) -> None:
+    stocked.images.note_pulls({("another.example", "app", named("app")): 1.0})
+    assert places_of(stocked.index, named("app")) == [("another.example", "app"), PLACE]
+    assert images_of(stocked.index, PLACE) == [named("app")]
+    assert beginning_with(stocked.index, named("app")[:20]) == [named("app")]
+    assert beginning_with(stocked.index, named("app")) == [named("app")]
+    assert beginning_with(stocked.index, named("layer")) == []
+    assert beginning_with(stocked.index, "sha256:g") == []
+
+
+def test_of_a_repository_something_is_known_if_only_a_tag(stocked: Stocked) -> None:
+    stocked.index.put_tags([TagRow(UPSTREAM, "tagged", "v1", named("x"), 1.0)])
+    stocked.index.put_members([Member(UPSTREAM, f"b/{number:04}", named("x")) for number in range(1200)])
+    assert [is_known(stocked.index, (UPSTREAM, name)) for name in ("app", "tagged", "b/0007", "c")] == [
+        True,
+        True,
+        True,
+        False,
+    ]
+    places = repositories_of(stocked.index, UPSTREAM)
+    assert (len(places), places[0], places[-1]) == (1201, PLACE, (UPSTREAM, "b/1199"))
+    assert repositories_of(stocked.index, "another.example") == []
+
+
+def test_content_is_pinned_or_not(stocked: Stocked) -> None:
+    assert not is_pinned(stocked.index, named("layer"))
+    stocked.images.pin(named("layer"))
+    assert is_pinned(stocked.index, named("layer"))
+    assert not is_pinned(stocked.index, named("none"))

@@ -1,0 +1,111 @@
+"""What was chosen goes, from the manifest down, but for what has been asked for since."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from mirror.errors import StoreFailed
+from mirror.oci.digest import Digest
+from mirror.store.choice import Choice, Demand, Why
+from mirror.store.images import Images
+from mirror.store.index import Member
+from mirror.store.pull_notes import PullNotes
+from mirror.store.removal import Removal
+from tests.support.caches import path_of
+from tests.support.faulty_disk import Fault, FaultyDisk
+from tests.support.houses import House, house_at
+from tests.support.stocked import TYPE, UPSTREAM
+
+ALL = Demand(1 << 40)
+
+
+class Scene:
+    """Images of one layer each, that were pulled one after the other."""
+
+    def __init__(self, house: House, count: int) -> None:
+        self.house = house
+        self.pulls = PullNotes(house.databases.write_index)
+        self.removal = Removal(house.databases, house.blobs, self.pulls)
+        self.busy: set[Digest] = set()
+        self.removed: list[tuple[int, bool]] = []
+        self.images = [self._image(number) for number in range(count)]
+
+    def _image(self, number: int) -> list[Digest]:
+        manifest, layer = self.house.put(2 * number, 2 * number + 1)
+        self.house.databases.write_index.submit(lambda index: Images(index).note(str(manifest), [str(layer)]))
+        self.house.databases.write_index.submit(lambda index: index.put_members([Member(*self.name(manifest), TYPE)]))
+        self.pulls.pulled(self.name(manifest), float(number + 1))
+        return [manifest, layer]
+
+    def name(self, manifest: Digest) -> tuple[str, str, str]:
+        return UPSTREAM, "app", str(manifest)
+
+    async def choose(self, demand: Demand = ALL) -> Choice:
+        return await self.removal.choose(demand, self.busy)
+
+    async def carry_out(self, choice: Choice) -> None:
+        await self.removal.carry_out(choice.going, lambda: self.busy, lambda *one: self.removed.append(one))
+
+    def there(self) -> list[list[bool]]:
+        return [[path_of(self.house.root, one).exists() for one in image] for image in self.images]
+
+
+async def test_images_go_whole_and_are_counted(tmp_path: Path) -> None:
+    async with house_at(tmp_path) as house:
+        scene = Scene(house, 2)
+        await scene.carry_out(await scene.choose(Demand(1)))
+        assert scene.there() == [[False, False], [True, True]]
+        assert scene.removed == [(100, True), (100, True)]
+
+
+async def test_what_is_being_fetched_or_read_is_not_chosen(tmp_path: Path) -> None:
+    async with house_at(tmp_path) as house:
+        scene = Scene(house, 3)
+        scene.busy.add(scene.images[0][1])
+        scene.removal.readers.enter(scene.images[1][1])
+        await scene.carry_out(await scene.choose())
+        assert scene.there() == [[True, True], [True, True], [False, False]]
+
+
+async def test_what_was_asked_for_since_it_was_chosen_stays_whole(tmp_path: Path) -> None:
+    async with house_at(tmp_path) as house:
+        scene = Scene(house, 4)
+        choice = await scene.choose()
+        scene.busy.add(scene.images[0][1])
+        scene.removal.readers.enter(scene.images[1][1])
+        scene.pulls.pulled(scene.name(scene.images[2][0]), 99.0)
+        await scene.carry_out(choice)
+        assert scene.there() == [[True, True], [True, True], [True, True], [False, False]]
+
+
+async def test_an_image_whose_upstream_cannot_be_asked_is_known_as_such(tmp_path: Path) -> None:
+    async with house_at(tmp_path) as house:
+        scene = Scene(house, 1)
+        asked: list[str] = []
+
+        def unreachable(name: str) -> bool:
+            asked.append(name)
+            return True
+
+        scene.removal.unreachable = unreachable
+        choice = await scene.choose()
+        assert choice.going == ()
+        assert [one.why for one in choice.staying] == [Why.UNREACHABLE]
+        assert asked == [UPSTREAM]
+
+
+async def test_what_a_failing_disk_leaves_of_an_image_is_no_image(tmp_path: Path) -> None:
+    disk = FaultyDisk()
+    async with house_at(tmp_path, disk=disk) as house:
+        scene = Scene(house, 1)
+        choice = await scene.choose()
+        disk.arm(1, Fault(errno.EIO))
+        with pytest.raises(StoreFailed):
+            await scene.carry_out(choice)
+        assert disk.fired
+        assert scene.there() == [[False, True]]
+        (left,) = (await scene.choose()).going
+        assert (left.why, left.parts) == (Why.LOOSE, ((str(scene.images[0][1]), 100),))
