@@ -10,7 +10,7 @@ import pytest
 from mirror.tasks import spawn
 from tests.support.faults import Fault, Gate
 from tests.support.footprint import peak, resident
-from tests.support.herd import Visitor, until_over, visit
+from tests.support.herd import Visitor, patterned, until_over, visit
 from tests.support.loops import LOOPS
 from tests.support.program import Program
 from tests.support.registry import FakeRegistry
@@ -22,19 +22,11 @@ PIECE = 64 * 1024
 PATIENCE = 90  # seconds for gigabytes on a machine that has other things to do
 
 
-def patterned(size: int) -> bytes:
-    """Bytes of which no two megabytes are the same, made in no time."""
-    block = bytes(range(256)) * (MIB // 256 - 1)
-    return b"".join(number.to_bytes(256, "big") + block for number in range(size // MIB))
-
-
 async def sip(visitor: Visitor, others: list[Visitor]) -> None:
     """Read slowly: one turn whenever another one has finished."""
     for other in others:
         await other.over.wait()
-        visitor.resume()
-        await asyncio.sleep(0)
-        visitor.pause()
+        await visitor.sip()
 
 
 LIMITS = {"LIMITS__READ_TIMEOUT": "60s"}
@@ -42,7 +34,7 @@ LIMITS = {"LIMITS__READ_TIMEOUT": "60s"}
 
 @pytest.mark.parametrize("loop", LOOPS)
 async def test_a_herd_of_32_is_one_fetch_and_disturbs_nobody(tmp_path: Path, loop: str) -> None:
-    data = patterned(SIZE)
+    data = patterned(SIZE // MIB)
     gate = Gate(PIECE)
     async with FakeRegistry() as registry:
         digest = registry.push_blob("team/app", data)
@@ -89,7 +81,7 @@ async def test_a_herd_of_32_is_one_fetch_and_disturbs_nobody(tmp_path: Path, loo
 
 
 async def test_a_herd_of_1000_is_one_fetch(tmp_path: Path) -> None:
-    data = patterned(count(8, 256) * MIB)
+    data = patterned(count(8, 256))
     gate = Gate(PIECE)
     async with FakeRegistry() as registry:
         digest = registry.push_blob("team/app", data)
