@@ -45,8 +45,8 @@ class Trap:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._four.stop()
-        await self._six.stop()
+        await self._four.aclose()
+        await self._six.aclose()
 
     @property
     def port(self) -> int:
