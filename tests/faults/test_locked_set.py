@@ -46,7 +46,7 @@ def test_no_version_is_older_than_its_last_advisory(name: str) -> None:
 
 
 def findings(*paths: Path) -> Sequence[str]:
-    """The places in which ruff, by the rules of Bandit, finds something dangerous that its line does not say to be none."""
+    """The places in which ruff, by the rules of Bandit, finds a danger that the line itself does not say is none."""
     command = [sys.executable, "-m", "ruff", "check", "--isolated", "--no-cache", "--select", "S"]
     done = subprocess.run(
         [*command, "--output-format", "json", *map(str, paths)], capture_output=True, check=False, cwd=PROJECT
