@@ -56,7 +56,7 @@ class OpenBlob:
 
 
 class Blobs:
-    """The files below `blobs/`. `on_corrupt` hears of each file that was not what its name says."""
+    """The files below `blobs/`."""
 
     def __init__(
         self,
@@ -64,7 +64,6 @@ class Blobs:
         index: Index,
         write_index: Writer[Index],
         threads: ThreadPoolExecutor,
-        on_corrupt: Callable[[Digest], None] | None = None,
     ) -> None:
         self._layout = layout
         self._files = layout.filesystem
@@ -72,10 +71,10 @@ class Blobs:
         self._index = index
         self._write_index = write_index
         self._threads = threads
-        self._on_corrupt = on_corrupt
         self._stamps: LRUCache[Digest, Stamp] = LRUCache(_STAMPS_KEPT)
         self._checks: Flights[Digest, bool] = Flights("verify")
         self._closing = False
+        self.on_corrupt: Callable[[Digest], None] | None = None  # hears of each file that was not what its name says
         # Hears of each file that the index has forgotten; None unless other processes share the cache.
         self.on_gone: Callable[[Digest, int], None] | None = None
 
@@ -210,8 +209,8 @@ class Blobs:
         except OSError as error:
             raise StoreFailed(f"a corrupt blob cannot be taken out of the way: {error.strerror}") from error
         _log.error("a cached blob is not what its name says; it is quarantined and will be fetched again: %s", digest)
-        if self._on_corrupt is not None:
-            self._on_corrupt(digest)
+        if self.on_corrupt is not None:
+            self.on_corrupt(digest)
 
     def _miss(self, digest: Digest) -> None:
         """Note a file that is not there though nobody has removed it here."""
@@ -219,8 +218,8 @@ class Blobs:
             return
         self._forget(digest)
         _log.error("a cached blob has vanished; it will be fetched again: %s", digest)
-        if self._on_corrupt is not None:
-            self._on_corrupt(digest)
+        if self.on_corrupt is not None:
+            self.on_corrupt(digest)
 
     def _forget(self, digest: Digest) -> None:
         known = self._stamps.get(digest, _DOUBTED)

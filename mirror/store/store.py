@@ -50,7 +50,6 @@ class Store:
         layout: Layout,
         room: Room,
         durable: bool,
-        on_corrupt: Callable[[Digest], None] | None,
         siblings: Siblings,
     ) -> None:
         """Open the databases. Raises StoreFailed."""
@@ -64,7 +63,7 @@ class Store:
         self.alongside = Alongside(layout)
         self.leases = Leases(layout, siblings, databases.flush)
         self.facts = Facts(databases.catalog, databases.index, databases.write_catalog, databases.write_index)
-        self.blobs = Blobs(layout, databases.index, databases.write_index, self._threads.slow, on_corrupt)
+        self.blobs = Blobs(layout, databases.index, databases.write_index, self._threads.slow)
         self._house = Housekeeping(layout, databases, self.blobs, room, self.leases)
         hearsay = Hearsay(siblings, self.blobs, self.facts, self._house)
         self._publishing = Publishing(self._threads, self._house, self.blobs, hearsay)
@@ -81,7 +80,6 @@ class Store:
         *,
         durable: bool = True,
         filesystem: Filesystem | None = None,
-        on_corrupt: Callable[[Digest], None] | None = None,
         siblings: Siblings = _ALONE,
     ) -> Self:
         """Open the cache at `root`. Raises StoreBusy when it is in use, StoreFailed when it cannot be used.
@@ -90,7 +88,7 @@ class Store:
         """
         layout = await opening.claim(root, filesystem or Filesystem(), Tenancy.of(siblings))
         try:
-            store = cls(layout, room, durable, on_corrupt, siblings)
+            store = cls(layout, room, durable, siblings)
         except BaseException:
             layout.close()
             raise
