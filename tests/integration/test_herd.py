@@ -12,6 +12,7 @@ from tests.support.faults import Fault, Gate
 from tests.support.footprint import peak, resident
 from tests.support.herd import Visitor, patterned, until_over, visit
 from tests.support.loops import LOOPS
+from tests.support.measured import Row, note
 from tests.support.program import Program
 from tests.support.registry import FakeRegistry
 from tests.support.tiers import count
@@ -27,6 +28,10 @@ async def sip(visitor: Visitor, others: list[Visitor]) -> None:
     for other in others:
         await other.over.wait()
         await visitor.sip()
+
+
+def told(memory: int) -> str:
+    return f"{memory / MIB:.0f} MiB"
 
 
 LIMITS = {"LIMITS__READ_TIMEOUT": "60s"}
@@ -72,12 +77,16 @@ async def test_a_herd_of_32_is_one_fetch_and_disturbs_nobody(tmp_path: Path, loo
             assert slow.satisfied
             assert leaver.got < SIZE
 
-            assert peak(program.pid) - idle <= 64 * MIB
+            grown = peak(program.pid) - idle
+            assert grown <= 64 * MIB
+            note(Row("F16", "32 readers of 256 MiB, one of them stalled: memory above idle", "64 MiB", told(grown)))
             assert [(seen.method, seen.sent) for seen in registry.requests] == [("GET", SIZE)]
             again = await visit(program.address, path, data)
             await until_over([again], PATIENCE)
             assert again.satisfied
             assert registry.count() == 1
+        note(Row("F5", f"32 clients at a cold blob of {SIZE // MIB} MiB ({loop}): downloads", "1", "1"))
+        note(Row("F6", "one leaves, one stalls, one dawdles: disturbed; bytes sent twice", "0; 0", "0; 0"))
 
 
 async def test_a_herd_of_1000_is_one_fetch(tmp_path: Path) -> None:
@@ -94,5 +103,8 @@ async def test_a_herd_of_1000_is_one_fetch(tmp_path: Path) -> None:
             gate.open()
             await until_over(herd, count(PATIENCE, 20 * PATIENCE))
             assert sum(visitor.satisfied for visitor in herd) == 1000
-            assert peak(program.pid) - idle <= 300 * MIB
+            grown = peak(program.pid) - idle
+            assert grown <= 300 * MIB
             assert [(seen.method, seen.sent) for seen in registry.requests] == [("GET", len(data))]
+        what = f"1000 clients at a cold blob of {len(data) // MIB} MiB: downloads; memory above idle"
+        note(Row("F5", what, "1; 300 MiB", f"1; {told(grown)}"))
