@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from mirror.errors import DigestMismatch, SizeMismatch, StoreBusy, StoreFailed
 from mirror.oci.digest import Digest
-from mirror.store.layout import Layout
+from mirror.store.layout import Layout, ingest_name
 from mirror.store.runs import Runs, is_run
 from mirror.store.spool import Spool
 from mirror.store.total_note import note_total, noted_total
@@ -50,7 +50,7 @@ class Ingest:
         self._layout = layout
         self._files = layout.filesystem
         self._durable = durable
-        self._name = f"{digest.algorithm}-{digest.encoded}"
+        self._name = ingest_name(digest)
         self._hasher = digest.hasher()
         self._directory = -1
         self._data = -1
