@@ -71,10 +71,10 @@ class Blobs:
         self._index = index
         self._write_index = write_index
         self._threads = threads
+        self.on_corrupt: Callable[[Digest], None] | None = None  # hears of each file that was not what its name says
         self._stamps: LRUCache[Digest, Stamp] = LRUCache(_STAMPS_KEPT)
         self._checks: Flights[Digest, bool] = Flights("verify")
         self._closing = False
-        self.on_corrupt: Callable[[Digest], None] | None = None  # hears of each file that was not what its name says
         # Hears of each file that the index has forgotten; None unless other processes share the cache.
         self.on_gone: Callable[[Digest, int], None] | None = None
 
@@ -186,8 +186,18 @@ class Blobs:
         return True
 
     def _verify(self, digest: Digest) -> Stamp | None:
+        """What the file is if its name says so. Where another one has the name by then, as when another process has
+        found out first and fetched it again, it is that one that counts."""
         name, parent = self._layout.blob(digest)
-        descriptor, status = self._files.open_to_read(name, parent)
+        for _ in range(_TRIES):
+            descriptor, status = self._files.open_to_read(name, parent)
+            if self._is_right(digest, descriptor, status):
+                return Stamp.of(status)
+            if self._files.status(name, parent).st_ino == status.st_ino:
+                break
+        return None
+
+    def _is_right(self, digest: Digest, descriptor: int, status: os.stat_result) -> bool:
         try:
             hasher, offset = digest.hasher(), 0
             while piece := self._files.read(descriptor, _PIECE, offset):
@@ -196,7 +206,7 @@ class Blobs:
                 hasher.update(piece)
                 offset += len(piece)
             unchanged = Stamp.of(self._files.status_of(descriptor)) == Stamp.of(status)
-            return Stamp.of(status) if unchanged and digest.matches(hasher) else None
+            return unchanged and digest.matches(hasher)
         finally:
             os.close(descriptor)
 
