@@ -69,7 +69,8 @@ async def test_readers_that_are_slow_or_take_nothing_cost_little_memory(tmp_path
             grown = peak(program.pid) - idle
             for reader in crowd:
                 reader.leave()
-        assert registry.count("GET", "/blobs/") == 1
+        # Over one connection, or over several when the first one seemed slow, but each byte once.
+        assert registry.bytes_sent <= 1.01 * len(data)
     what = f"{readers} readers of {MEGABYTES} MiB, half of them stalled, half slow: memory above idle"
     note(Row("F16", what, f"{BOUNDS[readers] // MIB} MiB", f"{grown / MIB:.0f} MiB"))
     assert grown <= BOUNDS[readers]

@@ -215,6 +215,22 @@ async def test_a_file_that_is_changed_while_it_is_verified_is_not_trusted(tmp_pa
         assert heard == [DIGEST]
 
 
+async def test_a_good_copy_that_came_while_a_bad_one_was_verified_is_not_put_aside(tmp_path: Path) -> None:
+    disk = ReadingDisk()
+    async with blobs_at(tmp_path, disk) as (blobs, heard):
+        flip(path_of(tmp_path, DIGEST))
+        disk.may_read.clear()
+        reader = spawn(content_of(blobs), "reader")
+        await asyncio.to_thread(disk.begun.wait, 10)
+        fetched = tmp_path / "fetched again by another process"
+        fetched.write_bytes(DATA)
+        os.replace(fetched, path_of(tmp_path, DIGEST))
+        disk.may_read.set()
+        assert await reader == DATA
+        assert heard == []
+        assert published(tmp_path) == [str(DIGEST)]
+
+
 async def test_closing_ends_a_verification_without_judging_the_file(tmp_path: Path) -> None:
     disk = ReadingDisk()
     async with blobs_at(tmp_path, disk) as (blobs, heard):
