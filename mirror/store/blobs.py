@@ -171,33 +171,33 @@ class Blobs:
         return known
 
     async def _check(self, digest: Digest) -> bool:
-        """Read the whole file; whether it may be trusted. What it was while it was read is what is noted."""
-        loop = asyncio.get_running_loop()
+        """Read the whole file; whether to look again. What it was while it was read is what is noted."""
         try:
-            stamp = await loop.run_in_executor(self._threads, self._verify, digest)
+            loop = asyncio.get_running_loop()
+            stamp, is_right = await loop.run_in_executor(self._threads, self._verify, digest)
         except OSError as error:
             if error.errno not in _UNREADABLE | _NO_FILE | _MISSING:
                 raise StoreFailed(f"a blob cannot be read: {error.strerror}") from error
-            stamp = None
-        if stamp is None:
+            if error.errno not in _MISSING:
+                self._quarantine(digest)
+            return error.errno in _MISSING
+        if is_right:
+            self.trusted(digest, stamp)
+        elif self._is_still(digest, stamp.inode):  # else another process was first, and may have fetched it again
             self._quarantine(digest)
             return False
-        self.trusted(digest, stamp)
         return True
 
-    def _verify(self, digest: Digest) -> Stamp | None:
-        """What the file is if its name says so. Where another one has the name by then, as when another process has
-        found out first and fetched it again, it is that one that counts."""
-        name, parent = self._layout.blob(digest)
-        for _ in range(_TRIES):
-            descriptor, status = self._files.open_to_read(name, parent)
-            if self._is_right(digest, descriptor, status):
-                return Stamp.of(status)
-            if self._files.status(name, parent).st_ino == status.st_ino:
-                break
-        return None
+    def _is_still(self, digest: Digest, inode: int) -> bool:
+        """Whether it is this file that has the name."""
+        try:
+            return self._files.status(*self._layout.blob(digest)).st_ino == inode
+        except OSError:
+            return False
 
-    def _is_right(self, digest: Digest, descriptor: int, status: os.stat_result) -> bool:
+    def _verify(self, digest: Digest) -> tuple[Stamp, bool]:
+        """What file has the name, and whether it is what that says."""
+        descriptor, status = self._files.open_to_read(*self._layout.blob(digest))
         try:
             hasher, offset = digest.hasher(), 0
             while piece := self._files.read(descriptor, _PIECE, offset):
@@ -206,7 +206,7 @@ class Blobs:
                 hasher.update(piece)
                 offset += len(piece)
             unchanged = Stamp.of(self._files.status_of(descriptor)) == Stamp.of(status)
-            return unchanged and digest.matches(hasher)
+            return Stamp.of(status), unchanged and digest.matches(hasher)
         finally:
             os.close(descriptor)
 

@@ -231,6 +231,19 @@ async def test_a_good_copy_that_came_while_a_bad_one_was_verified_is_not_put_asi
         assert published(tmp_path) == [str(DIGEST)]
 
 
+async def test_a_bad_file_that_another_process_puts_aside_first_is_not_put_aside_again(tmp_path: Path) -> None:
+    disk = ReadingDisk()
+    async with blobs_at(tmp_path, disk) as (blobs, _):
+        flip(path_of(tmp_path, DIGEST))
+        disk.may_read.clear()
+        reader = spawn(content_of(blobs), "reader")
+        await asyncio.to_thread(disk.begun.wait, 10)
+        path_of(tmp_path, DIGEST).unlink()
+        disk.may_read.set()
+        assert await reader is None
+        assert blobs.quarantine.taken == 0
+
+
 async def test_closing_ends_a_verification_without_judging_the_file(tmp_path: Path) -> None:
     disk = ReadingDisk()
     async with blobs_at(tmp_path, disk) as (blobs, heard):
