@@ -8,15 +8,15 @@ SHELL := /bin/bash
 PYTHON ?= python3
 ARGS ?=
 ROUNDS ?= 1
-JOBS ?= $(shell jobs=$$(nproc 2> /dev/null || echo 2); echo $$((jobs < 4 ? jobs : 4)))
+JOBS ?= $(shell jobs=$$(($$(nproc 2> /dev/null || echo 2) + 1)); echo $$((jobs < 4 ? jobs : 4)))
 IMAGE ?= mirror:latest
 
 VENV := .venv
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --no-input install --quiet
 PYTEST := $(VENV)/bin/python -m pytest
-# The tests of one file share what is costly to make, so a file goes to one process, and the files in
-# their order: those that take longest are not the last. More than a few of these would have
-# the disk, which most tests wait for, make them wait too long. JOBS=0 runs all in this one.
+# The tests of one file share what is costly to make, so a file goes to one process, and the files in their order: those
+# that take longest are not the last. One process more than there are processors, for much of a test is waiting; with many
+# more the disk, which they wait for, would have them wait too long. JOBS=0 runs all in this one.
 SPREAD := --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 SOURCES := mirror tests bench
 

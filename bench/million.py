@@ -20,7 +20,7 @@ from bench.content import REPOSITORY
 from bench.figures import Figure, figure
 from bench.scene import BLOBS, Scene, load
 from bench.servers import Server
-from mirror.store.eviction import victims
+from mirror.store.choice import Demand, choose, larger_than
 from mirror.store.index import Index, Member
 from mirror.store.ingest import Stamp
 
@@ -68,14 +68,14 @@ def look_ups(scene: Scene, server: Server) -> Figure:
 
 
 def choice(_: Scene, server: Server) -> Figure:
-    """What eviction does before it deletes anything, by its own code: a thousand of the longest unused."""
+    """What eviction does before it deletes anything, by its own code: a thousand of what no image needs."""
     index = Index(server.root / "cache" / "index")
     try:
         began = time.perf_counter()
-        chosen = victims(index.least_used(), _CHOSEN * _SIZE, lambda _: False)
+        chosen = choose(index, Demand(_CHOSEN * _SIZE)).going
         took = time.perf_counter() - began
         began = time.perf_counter()
-        index.larger_than(_SIZE)
+        larger_than(index, _SIZE)
         scanned = time.perf_counter() - began
     finally:
         index.close()

@@ -33,6 +33,15 @@ async def worked(size: int, call: Callable[..., T], *arguments: object) -> T:
     return call(*arguments)
 
 
+async def within(event: asyncio.Event, seconds: float) -> bool:
+    """Wait for it; whether it is set in time."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await event.wait()
+    except TimeoutError:
+        return False
+
+
 async def outlast(job: asyncio.Future[T]) -> T:
     """The result of `job`, or what it raises. When cancelled, however often, it waits for the job's end, then is.
 

@@ -17,6 +17,7 @@ from mirror.pull.reading import opened
 from mirror.pull.told import error_of
 from mirror.siblings import GONE, LOST
 from mirror.store.store import Store
+from mirror.tasks import within
 
 _LOOKS = (0.02, 0.1, 0.3)  # seconds before each of the first looks, while nobody has said that he is at it
 _LOOK = 1.0  # seconds between later ones
@@ -88,7 +89,7 @@ class Following:
         looks = iter(_LOOKS)
         while True:
             self._siblings.tell("follow", str(fetch.digest))
-            while await _within(heard.news, _LOOK if heard.place is not None else next(looks, _LOOK)):
+            while await within(heard.news, _LOOK if heard.place is not None else next(looks, _LOOK)):
                 heard.news.clear()
                 over = await self._heed(fetch, heard)
                 if over is not None:
@@ -189,12 +190,3 @@ class Following:
             return [heard for heard in self._heard.get(Digest.parse(digest), ()) if heard.inode == inode]
         except Malformed:
             return []
-
-
-async def _within(event: asyncio.Event, seconds: float) -> bool:
-    """Whether it happens in time."""
-    try:
-        async with asyncio.timeout(seconds):
-            return await event.wait()
-    except TimeoutError:
-        return False

@@ -94,7 +94,8 @@ class Prefetch:
 
     def _use(self, target: Target, digest: Digest) -> None:
         """Count a blob that was fetched ahead as used; one that is still on its way counts when it has come."""
-        if self._unused.pop((target.name, digest), self) is None:
+        if (target.name, digest) in self._unused:
+            del self._unused[target.name, digest]
             self.used += self._fetches.find(target, digest) not in self._running
 
     def _rest(self, target: Target, image: Image, digest: Digest) -> _Rest | None:

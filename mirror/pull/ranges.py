@@ -33,8 +33,8 @@ class Ways:
     """What fetches share that may be wide: what helped lately, and the places of their upstream.
 
     `worth`: bytes yet to come, below which one connection is enough: of most layers there is one request, whatever the
-    machine and the wire are like. `stall`: seconds of silence, while others move,
-    after which another connection brings the rest. `clock` is monotonic.
+    machine and the wire are like. `stall`: seconds of silence, while others move, after which another connection brings
+    the rest. `clock` is monotonic.
     """
 
     widths: Widths

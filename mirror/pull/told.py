@@ -5,37 +5,24 @@ What is told comes from a mirror's own processes, and says no more than the erro
 
 from __future__ import annotations
 
-from mirror.errors import (
-    Absent,
-    Code,
-    Denied,
-    DigestMismatch,
-    Frozen,
-    Interrupted,
-    MirrorError,
-    Nonsense,
-    Refused,
-    SizeMismatch,
-    StoreFailed,
-    Throttled,
-    Unreachable,
-)
+from mirror import errors
+from mirror.errors import Code, MirrorError
 from mirror.siblings import Word
 
 _KINDS: dict[str, type[MirrorError]] = {
     kind.__name__: kind
     for kind in (
-        Absent,
-        Denied,
-        DigestMismatch,
-        Frozen,
-        Interrupted,
-        Nonsense,
-        Refused,
-        SizeMismatch,
-        StoreFailed,
-        Throttled,
-        Unreachable,
+        errors.Absent,
+        errors.Denied,
+        errors.DigestMismatch,
+        errors.Frozen,
+        errors.Interrupted,
+        errors.Nonsense,
+        errors.Refused,
+        errors.SizeMismatch,
+        errors.StoreFailed,
+        errors.Throttled,
+        errors.Unreachable,
     )
 }
 

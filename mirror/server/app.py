@@ -158,13 +158,14 @@ class Mirror:
 
     async def _open_store(self) -> Store:
         storage = self.settings.storage
-        return await Store.open(
+        store = await Store.open(
             storage.root,
             Room(storage.max_size.of, storage.min_free.of),
             durable=storage.durability == "safe",
-            on_corrupt=lambda _: self.metrics.corrupt("store"),
             siblings=self.siblings,
         )
+        store.blobs.on_corrupt = lambda _: self.metrics.corrupt("store")
+        return store
 
     async def _make_pulls(self) -> Pulls:
         settings = self.settings

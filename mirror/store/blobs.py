@@ -56,7 +56,7 @@ class OpenBlob:
 
 
 class Blobs:
-    """The files below `blobs/`. `on_corrupt` hears of each file that was not what its name says."""
+    """The files below `blobs/`."""
 
     def __init__(
         self,
@@ -64,7 +64,6 @@ class Blobs:
         index: Index,
         write_index: Writer[Index],
         threads: ThreadPoolExecutor,
-        on_corrupt: Callable[[Digest], None] | None = None,
     ) -> None:
         self._layout = layout
         self._files = layout.filesystem
@@ -72,7 +71,7 @@ class Blobs:
         self._index = index
         self._write_index = write_index
         self._threads = threads
-        self._on_corrupt = on_corrupt
+        self.on_corrupt: Callable[[Digest], None] | None = None  # hears of each file that was not what its name says
         self._stamps: LRUCache[Digest, Stamp] = LRUCache(_STAMPS_KEPT)
         self._checks: Flights[Digest, bool] = Flights("verify")
         self._closing = False
@@ -174,23 +173,33 @@ class Blobs:
         return known
 
     async def _check(self, digest: Digest) -> bool:
-        """Read the whole file; whether it may be trusted. What it was while it was read is what is noted."""
-        loop = asyncio.get_running_loop()
+        """Read the whole file; whether to look again. What it was while it was read is what is noted."""
         try:
-            stamp = await loop.run_in_executor(self._threads, self._verify, digest)
+            loop = asyncio.get_running_loop()
+            stamp, is_right = await loop.run_in_executor(self._threads, self._verify, digest)
         except OSError as error:
             if error.errno not in _UNREADABLE | _NO_FILE | _MISSING:
                 raise StoreFailed(f"a blob cannot be read: {error.strerror}") from error
-            stamp = None
-        if stamp is None:
+            if error.errno not in _MISSING:
+                self._quarantine(digest)
+            return error.errno in _MISSING
+        if is_right:
+            self.trusted(digest, stamp)
+        elif self._is_still(digest, stamp.inode):  # else another process was first, and may have fetched it again
             self._quarantine(digest)
             return False
-        self.trusted(digest, stamp)
         return True
 
-    def _verify(self, digest: Digest) -> Stamp | None:
-        name, parent = self._layout.blob(digest)
-        descriptor, status = self._files.open_to_read(name, parent)
+    def _is_still(self, digest: Digest, inode: int) -> bool:
+        """Whether it is this file that has the name."""
+        try:
+            return self._files.status(*self._layout.blob(digest)).st_ino == inode
+        except OSError:
+            return False
+
+    def _verify(self, digest: Digest) -> tuple[Stamp, bool]:
+        """What file has the name, and whether it is what that says."""
+        descriptor, status = self._files.open_to_read(*self._layout.blob(digest))
         try:
             hasher, offset = digest.hasher(), 0
             while piece := self._files.read(descriptor, _PIECE, offset):
@@ -199,7 +208,7 @@ class Blobs:
                 hasher.update(piece)
                 offset += len(piece)
             unchanged = Stamp.of(self._files.status_of(descriptor)) == Stamp.of(status)
-            return Stamp.of(status) if unchanged and digest.matches(hasher) else None
+            return Stamp.of(status), unchanged and digest.matches(hasher)
         finally:
             os.close(descriptor)
 
@@ -212,8 +221,8 @@ class Blobs:
         except OSError as error:
             raise StoreFailed(f"a corrupt blob cannot be taken out of the way: {error.strerror}") from error
         _log.error("a cached blob is not what its name says; it is quarantined and will be fetched again: %s", digest)
-        if self._on_corrupt is not None:
-            self._on_corrupt(digest)
+        if self.on_corrupt is not None:
+            self.on_corrupt(digest)
 
     def _miss(self, digest: Digest) -> None:
         """Note a file that is not there though nobody has removed it here."""
@@ -221,8 +230,8 @@ class Blobs:
             return
         self._forget(digest)
         _log.error("a cached blob has vanished; it will be fetched again: %s", digest)
-        if self._on_corrupt is not None:
-            self._on_corrupt(digest)
+        if self.on_corrupt is not None:
+            self.on_corrupt(digest)
 
     def _forget(self, digest: Digest) -> None:
         self._tell(digest)

@@ -63,11 +63,12 @@ class Databases:
         """
         opening = open_database if layout.tenancy.begins else open_sound
 
-        def opened() -> tuple[Catalog, Index]:
+        def traded() -> tuple[Catalog, Index]:
             with contextlib.ExitStack() as made:
-                catalog, reader = opening(Catalog, layout.catalog), opening(Index, layout.index)
-                made.callback(reader.close)
+                catalog = opening(Catalog, layout.catalog)
                 made.callback(catalog.close)
+                reader = opening(Index, layout.index)
+                made.callback(reader.close)
                 writer = Index(layout.index)
                 made.pop_all()
             self._writers_index.trade(writer)
@@ -77,7 +78,7 @@ class Databases:
             return catalog, reader
 
         loop = asyncio.get_running_loop()
-        catalog, reader = await loop.run_in_executor(self._thread, opened)
+        catalog, reader = await loop.run_in_executor(self._thread, traded)
         self.index.trade(reader)
         reader.close()
         catalog.close()

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from mirror.errors import Malformed
 from mirror.oci.digest import Digest
-from mirror.store.layout import Layout
+from mirror.store.layout import Layout, ingest_digest, ingest_name
+from mirror.store.total_note import noted_total
 
 _BLOCK = 512  # bytes that `st_blocks` counts in
 
@@ -48,9 +49,8 @@ def look(layout: Layout, own: Collection[Digest]) -> Elsewhere:
     """What others are storing; `own` is what this process does. Raises OSError."""
     found = []
     for name in layout.filesystem.names(layout.ingest):
-        algorithm, _, encoded = name.partition("-")
         try:
-            digest = Digest(algorithm, encoded)
+            digest = ingest_digest(name)
             coming = None if digest in own else _coming(layout, digest)
         except (Malformed, OSError):
             continue  # not made by us, or gone meanwhile
@@ -72,7 +72,7 @@ class Alongside:
         """
         files = self._layout.filesystem
         try:
-            directory = files.open_directory(_name(digest), self._layout.ingest)
+            directory = files.open_directory(ingest_name(digest), self._layout.ingest)
         except OSError:
             return None
         try:
@@ -98,7 +98,7 @@ class Alongside:
 
 def _coming(layout: Layout, digest: Digest) -> Coming | None:
     files = layout.filesystem
-    directory = files.open_directory(_name(digest), layout.ingest)
+    directory = files.open_directory(ingest_name(digest), layout.ingest)
     try:
         data, status = files.open_to_read("data", directory)
         try:
@@ -106,11 +106,6 @@ def _coming(layout: Layout, digest: Digest) -> Coming | None:
                 return None
         finally:
             os.close(data)
-        note = files.read_note("total", directory, 20) or b""
-        return Coming(digest, status.st_blocks * _BLOCK, int(note) if note.isdigit() else None)
+        return Coming(digest, status.st_blocks * _BLOCK, noted_total(files, directory))
     finally:
         os.close(directory)
-
-
-def _name(digest: Digest) -> str:
-    return f"{digest.algorithm}-{digest.encoded}"

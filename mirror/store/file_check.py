@@ -14,7 +14,7 @@ from functools import partial
 from mirror.errors import Malformed
 from mirror.oci.digest import Digest
 from mirror.store.findings import Finding, Severity
-from mirror.store.layout import Layout
+from mirror.store.layout import Layout, ingest_digest
 from mirror.store.leftovers import clear_ingests
 from mirror.store.quarantine import Quarantine
 
@@ -100,9 +100,8 @@ class FileCheck:
     def _ingests(self) -> Iterator[Finding]:
         parts = 0
         for name in sorted(self._files.names(self._layout.ingest)):
-            algorithm, _, encoded = name.partition("-")
             try:
-                Digest(algorithm, encoded)
+                ingest_digest(name)
             except Malformed:
                 words = "this is not the name of a part of a blob"
                 yield Finding("stray", f"ingest/{name}", words, mend=partial(self._put_away, name, self._layout.ingest))

@@ -1,9 +1,9 @@
 """What the stores of sibling processes tell one another, so that none goes on believing what another has changed.
 
-`stored`   digest, size, mtime_ns, inode: a blob was published, and this is the stamp of its verification;
-`gone`     digest, size: a blob has been evicted or quarantined, and the index has forgotten it;
-`fact`     a key's text, and for a tag the digest that it points to: something was noted, and is on disk;
-`forgotten`  what was noted of something has been taken back, and nothing of it is to stay in memory.
+`stored`    digest, size, mtime_ns, inode: a blob was published, and this is the stamp of its verification;
+`gone-blob` digest, size: a blob has been evicted or quarantined, and the index has forgotten it;
+`fact`      a key's text, and for a tag the digest that it points to: something was noted, and is on disk;
+`forgotten` what was noted of something has been taken back, and nothing of it is to stay in memory.
 
 Everything told is on disk before it is told: what is not heard is read there, or looked for in vain.
 """

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 from mirror.errors import DigestMismatch, SizeMismatch, StoreBusy, StoreFailed
 from mirror.oci.digest import Digest
-from mirror.store.layout import Layout
+from mirror.store.layout import Layout, ingest_name
 from mirror.store.runs import Runs, is_run
 from mirror.store.spool import Spool
+from mirror.store.total_note import note_total, noted_total
 
 _REHASH = 1024 * 1024  # bytes a read when an interrupted ingest is taken up again
 _READS = 16  # a turn, after which whoever waits may change their mind
@@ -49,7 +50,7 @@ class Ingest:
         self._layout = layout
         self._files = layout.filesystem
         self._durable = durable
-        self._name = f"{digest.algorithm}-{digest.encoded}"
+        self._name = ingest_name(digest)
         self._hasher = digest.hasher()
         self._directory = -1
         self._data = -1
@@ -105,7 +106,8 @@ class Ingest:
         """Hash and write the next bytes. After StoreFailed only what `offset` counts is there."""
         try:
             if self.total is not None and self.total != self._noted:
-                self._note(self.total)
+                note_total(self._files, self._directory, self.total)
+                self._noted = self.total
             self._files.write(self._data, piece, self.offset)
         except OSError as error:
             with contextlib.suppress(OSError):
@@ -137,15 +139,26 @@ class Ingest:
             name, parent = self._layout.blob(self.digest)
             if self._durable:
                 self._files.sync(self._data)
-            stamp = self._stamp()
-            published = self._files.publish("data", self._directory, name, parent)
+            stamp: Stamp | None = self._stamp()
+            if not self._files.publish("data", self._directory, name, parent):
+                stamp = None
             if self._durable:
-                self._files.sync(parent)
-            return stamp if published else None
+                self._sync_name(name, parent, stamp)
+            return stamp
         except OSError as error:
             raise StoreFailed(f"a blob cannot be stored: {error.strerror}") from error
         finally:
             self.abort()
+
+    def _sync_name(self, name: str, parent: int, ours: Stamp | None) -> None:
+        """Make a name last. Where that fails it goes again, if it is ours: nobody would count what is not noted."""
+        try:
+            self._files.sync(parent)
+        except OSError:
+            with contextlib.suppress(OSError):
+                if ours is not None and Stamp.of(self._files.status(name, parent)) == ours:
+                    self._files.remove(name, parent)
+            raise
 
     def leave(self) -> None:
         """Let go and keep what is there for the next try; nothing is kept of nothing. Harmless when repeated."""
@@ -201,7 +214,7 @@ class Ingest:
     def _catch_up(self) -> None:
         self.is_behind = False
         if self.offset:
-            self.total = self._noted = self._noted_total()
+            self.total = self._noted = noted_total(self._files, self._directory)
         if self.digest.matches(self._hasher):
             self.total = self.offset  # by its digest it is the whole, whatever was noted, and however soon that ended
         if self.total is not None and self.offset > self.total:
@@ -228,19 +241,6 @@ class Ingest:
                 self._files.remove(name, self._directory)
         self._hasher = self.digest.hasher()
         self.offset, self.total, self._noted, self.is_behind = 0, None, None, False
-
-    def _note(self, total: int) -> None:
-        descriptor, _ = self._files.open_to_write("total", self._directory)
-        try:
-            self._files.truncate(descriptor, 0)
-            self._files.write(descriptor, str(total).encode(), 0)
-        finally:
-            os.close(descriptor)
-        self._noted = total
-
-    def _noted_total(self) -> int | None:
-        text = self._files.read_note("total", self._directory, 20) or b""
-        return int(text) if text.isdigit() else None
 
     def _close(self) -> None:
         descriptors = (self._data, self._directory)

@@ -213,3 +213,14 @@ class Layout:
             self.filesystem.sync(self._root)
         finally:
             os.close(descriptor)
+
+
+def ingest_name(digest: Digest) -> str:
+    """What the directory of a blob that is not yet whole is called."""
+    return f"{digest.algorithm}-{digest.encoded}"
+
+
+def ingest_digest(name: str) -> Digest:
+    """The blob whose ingest is called that. Raises Malformed for a name that is none of ours."""
+    algorithm, _, encoded = name.partition("-")
+    return Digest(algorithm, encoded)

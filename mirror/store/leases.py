@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 
 from mirror.siblings import Siblings
 from mirror.store.layout import Layout
-from mirror.tasks import end, spawn
+from mirror.tasks import end, spawn, within
 
 PATIENCE = 20.0  # seconds for a lease on what is asked of an upstream: then everybody may as well ask for himself
 _SHORTEST, _LONGEST = 0.05, 0.25  # seconds between two looks at a lease that is taken, for when no word comes
@@ -102,7 +102,7 @@ class Leases:
                     self._siblings.tell("lease-wanted", place)
                     if self._take(place):
                         return True
-                    await _either(free, pause)
+                    await within(free, pause)
                     if self._take(place):
                         return True
                     pause = min(pause * 2, _LONGEST)
@@ -136,11 +136,3 @@ class Leases:
 
 def _place(name: str) -> int:
     return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=7).digest())
-
-
-async def _either(event: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        return

@@ -8,7 +8,7 @@ import os
 
 from mirror.errors import Malformed
 from mirror.oci.digest import Digest
-from mirror.store.layout import Layout
+from mirror.store.layout import Layout, ingest_digest, ingest_name
 
 _KEPT = 7 * 86400.0  # seconds after which a part of a blob is given up
 _FRESH = 60.0  # seconds in which somebody may be about to lock what was just made
@@ -22,9 +22,8 @@ _log = logging.getLogger(__name__)
 def clear_ingests(layout: Layout, now: float) -> None:
     """Remove ingests that nobody holds and nobody will go on with. Safe while the store serves. `now`: wall clock."""
     for name in layout.filesystem.names(layout.ingest):
-        algorithm, _, encoded = name.partition("-")
         try:
-            _clear_ingest(layout, Digest(algorithm, encoded), now)
+            _clear_ingest(layout, ingest_digest(name), now)
         except Malformed:
             continue  # not made by us
         except OSError as error:
@@ -33,7 +32,7 @@ def clear_ingests(layout: Layout, now: float) -> None:
 
 
 def _clear_ingest(layout: Layout, digest: Digest, now: float) -> None:
-    files, name = layout.filesystem, f"{digest.algorithm}-{digest.encoded}"
+    files, name = layout.filesystem, ingest_name(digest)
     try:
         directory = files.open_directory(name, layout.ingest)
     except OSError as error:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from mirror.errors import Malformed, StoreBusy, StoreFailed
 from mirror.oci.digest import Digest
 from mirror.store.ingest import Ingest
-from mirror.store.layout import Layout
+from mirror.store.layout import Layout, ingest_digest, ingest_name
 from mirror.store.runs import is_run
 
 _log = logging.getLogger(__name__)
@@ -33,9 +33,8 @@ def parts(layout: Layout) -> list[Part]:
     """Every part, held or not, that has bytes of its own; the oldest first. Blocks. Raises OSError."""
     found = []
     for name in layout.filesystem.names(layout.ingest):
-        algorithm, _, encoded = name.partition("-")
         try:
-            part = _part(layout, Digest(algorithm, encoded), name)
+            part = _part(layout, ingest_digest(name), name)
         except (Malformed, OSError):
             continue  # not made by us, gone meanwhile, or for `leftovers` to clear away
         if part.size:
@@ -57,7 +56,7 @@ def give_up(layout: Layout, oldest: Iterable[Part], needed: int) -> int:
             _log.warning("a part of a blob cannot be given up: %s", error.__cause__)
             continue
         ingest.abort()  # never raises, so look
-        if not layout.filesystem.exists(f"{part.digest.algorithm}-{part.digest.encoded}", layout.ingest):
+        if not layout.filesystem.exists(ingest_name(part.digest), layout.ingest):
             freed += part.size
     return freed
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import errno
 from typing import TypeVar
 
 from mirror.errors import StoreFailed
+from mirror.tasks import within
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
@@ -22,9 +22,7 @@ class Pause:
 
     async def rest(self, seconds: float) -> None:
         """Wait so long, or until somebody is in a hurry."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._hurried.wait()
+        await within(self._hurried, seconds)
         self._hurried.clear()
 
     def hurry(self) -> None:

@@ -53,7 +53,6 @@ class Store:
         layout: Layout,
         room: Room,
         durable: bool,
-        on_corrupt: Callable[[Digest], None] | None,
         siblings: Siblings,
     ) -> None:
         """Open the databases. Raises StoreFailed."""
@@ -67,7 +66,7 @@ class Store:
         self.alongside = Alongside(layout)
         self.leases = Leases(layout, siblings, databases.flush)
         self.facts = Facts(databases.catalog, databases.index, databases.write_catalog, databases.write_index)
-        self.blobs = Blobs(layout, databases.index, databases.write_index, self._threads.slow, on_corrupt)
+        self.blobs = Blobs(layout, databases.index, databases.write_index, self._threads.slow)
         self.removal = Removal(databases, self.blobs, pulls := PullNotes(databases.write_index))
         self.house = Housekeeping(layout, databases, self.removal, room, self.leases)
         self.images = ImageFacts(databases, self.facts, pulls, self.house.remove)
@@ -85,7 +84,6 @@ class Store:
         *,
         durable: bool = True,
         filesystem: Filesystem | None = None,
-        on_corrupt: Callable[[Digest], None] | None = None,
         siblings: Siblings = _ALONE,
     ) -> Self:
         """Open the cache at `root`. Raises StoreBusy when it is in use, StoreFailed when it cannot be used.
@@ -94,7 +92,7 @@ class Store:
         """
         layout = await opening.claim(root, filesystem or Filesystem(), Tenancy.of(siblings))
         try:
-            store = cls(layout, room, durable, on_corrupt, siblings)
+            store = cls(layout, room, durable, siblings)
         except BaseException:
             layout.close()
             raise

@@ -47,9 +47,7 @@ class BlobBody:
         self._trickle = Trickle()
         self.held = 0.0
         self.total: int | None
-        self.offset, self._stop, self.total = _extent(source.name, response, asked)
-        if stop is not None and response.status == 206:
-            self._stop = _part(source.name, response, stop)
+        self.offset, self._stop, self.total = _extent(source.name, response, asked, stop)
         self._at = self.offset
 
     @property
@@ -75,9 +73,9 @@ class BlobBody:
             raise self._interrupted("ended before the length that was announced")
         self._counted(piece)
         if piece and self._bandwidth.allowances:
-            began = time.monotonic()
+            began = self._clock()
             await self._bandwidth.through(len(piece))
-            self.held += time.monotonic() - began
+            self.held += self._clock() - began
         return piece
 
     def read_ready(self, limit: int = _PIECE) -> bytes:
@@ -107,7 +105,7 @@ class BlobBody:
         return Interrupted(f"{self._name}: a blob {what}")
 
 
-def _extent(name: str, response: Response, asked: int) -> tuple[int, int | None, int | None]:
+def _extent(name: str, response: Response, asked: int, stop: int | None) -> tuple[int, int | None, int | None]:
     """Where the body begins, where it has to end, and how long the whole blob is."""
     if response.status == 200:
         return 0, response.length, response.length
@@ -119,13 +117,9 @@ def _extent(name: str, response: Response, asked: int) -> tuple[int, int | None,
         raise Nonsense(f"{name}: another part of a blob was sent than was asked for")
     if response.length is not None and response.length != last + 1 - first:
         raise Nonsense(f"{name}: a part of a blob was sent that is not as long as it says")
+    if stop is not None:
+        if last + 1 > stop:
+            raise Nonsense(f"{name}: more of a blob was sent than was asked for")
+        return first, last + 1, total
     # The rest of a blob may come in several parts (RFC 9110, 15.3.7): whoever ends before `total` is asked again.
     return first, last + 1 if total is None else total, total
-
-
-def _part(name: str, response: Response, stop: int) -> int:
-    """Where the body of a part has to end, which is not beyond `stop`."""
-    _, last, _ = parse_content_range(response.value("Content-Range") or "")
-    if last + 1 > stop:
-        raise Nonsense(f"{name}: more of a blob was sent than was asked for")
-    return last + 1

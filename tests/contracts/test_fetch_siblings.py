@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -48,6 +49,19 @@ async def outcome(pull: Pulling, repository: str = "a/b", upstream: str = "one")
         return error
 
 
+async def halted(
+    registry: FakeRegistry, pull: Pulling, pieces: int = 2, trouble: Fault | None = None
+) -> tuple[Gate, asyncio.Task[bytes | MirrorError]]:
+    """Have this process fetch so many pieces, and no more before the gate opens; what its reader ends with."""
+    gate = Gate(PIECE)
+    gate.release(pieces)
+    registry.push_blob("a/b", DATA)
+    registry.fail(replace(trouble or Fault(), gate=gate), "GET", "/a/b/blobs/")
+    reader = spawn(outcome(pull), "holder")
+    await gate.arrived.wait()
+    return gate, reader
+
+
 # F1: at most one, across all processes
 
 
@@ -64,12 +78,7 @@ async def test_f1_a_herd_over_four_processes_is_one_fetch(tmp_path: Path, chunke
 
 async def test_f1_a_follower_is_given_the_first_bytes_while_the_rest_is_still_to_come(tmp_path: Path) -> None:
     async with FakeRegistry() as registry, pulls(tmp_path, 2, one=registry.url) as (_, (holder, follower)):
-        registry.push_blob("a/b", DATA)
-        gate = Gate(PIECE)
-        registry.fail(Fault(gate=gate), "GET", "/blobs/")
-        gate.release(2)
-        first = spawn(fetched(holder), "holder")
-        await gate.arrived.wait()
+        gate, first = await halted(registry, holder)
         second = await found(follower)
         assert not isinstance(second.content, bytes | None)
         assert second.size == len(DATA)
@@ -90,13 +99,8 @@ async def test_f1_words_that_are_lost_cost_time_and_nothing_else(tmp_path: Path)
 
 async def test_f1_another_repository_has_to_prove_that_it_has_the_blob(tmp_path: Path) -> None:
     async with FakeRegistry() as registry, pulls(tmp_path, 2, one=registry.url) as (_, (holder, follower)):
-        registry.push_blob("a/b", DATA)
         registry.push_blob("c/d", DATA)
-        gate = Gate(PIECE)
-        registry.fail(Fault(gate=gate), "GET", "/a/b/blobs/")
-        gate.release(2)
-        first = spawn(fetched(holder), "holder")
-        await gate.arrived.wait()
+        gate, first = await halted(registry, holder)
         allowed = await found(follower, repository="c/d")
         assert registry.count("HEAD", "/c/d/blobs/") == 1
         gate.open()
@@ -106,12 +110,7 @@ async def test_f1_another_repository_has_to_prove_that_it_has_the_blob(tmp_path:
 
 async def test_f1_a_repository_that_does_not_have_it_gets_no_byte(tmp_path: Path) -> None:
     async with FakeRegistry() as registry, pulls(tmp_path, 2, one=registry.url) as (_, (holder, follower)):
-        registry.push_blob("a/b", DATA)
-        gate = Gate(PIECE)
-        registry.fail(Fault(gate=gate), "GET", "/a/b/blobs/")
-        gate.release(2)
-        first = spawn(fetched(holder), "holder")
-        await gate.arrived.wait()
+        gate, first = await halted(registry, holder)
         assert isinstance(await outcome(follower, repository="c/d"), Absent)
         gate.open()
         assert await first == DATA
@@ -148,13 +147,8 @@ async def test_f1_upstreams_share_a_digest_over_processes(tmp_path: Path) -> Non
 async def test_f3_who_follows_takes_no_place_of_a_fetch(tmp_path: Path) -> None:
     setup = Setup(bounds=Bounds(at_once=1, wait=5, resumes=2))
     async with FakeRegistry() as registry, pulls(tmp_path, 2, setup, one=registry.url) as (_, (holder, follower)):
-        registry.push_blob("a/b", DATA)
         registry.push_blob("a/b", DATA[1:])
-        gate = Gate(PIECE)
-        registry.fail(Fault(gate=gate), "GET", "/blobs/")
-        gate.release(1)
-        first = spawn(fetched(holder), "holder")
-        await gate.arrived.wait()
+        gate, first = await halted(registry, holder, pieces=1)
         second = await found(follower)
         assert await fetched(follower, DATA[1:]) == DATA[1:]
         gate.open()
@@ -166,12 +160,7 @@ async def test_f3_who_follows_takes_no_place_of_a_fetch(tmp_path: Path) -> None:
 
 async def test_f6_on_a_mismatch_those_who_follow_are_cut_short(tmp_path: Path) -> None:
     async with FakeRegistry() as registry, pulls(tmp_path, 2, one=registry.url) as (_, (holder, follower)):
-        registry.push_blob("a/b", DATA)
-        gate = Gate(PIECE)
-        registry.fail(Fault(flip_at=HALF, gate=gate), "GET", "/blobs/")
-        gate.release(2)
-        first = spawn(outcome(holder), "holder")
-        await gate.arrived.wait()
+        gate, first = await halted(registry, holder, trouble=Fault(flip_at=HALF))
         second = await found(follower)
         gate.open()
         with pytest.raises(DigestMismatch):
@@ -183,13 +172,8 @@ async def test_f6_on_a_mismatch_those_who_follow_are_cut_short(tmp_path: Path) -
 
 async def test_f8_a_failure_reaches_those_who_follow_as_the_same_kind(tmp_path: Path) -> None:
     async with FakeRegistry() as registry, pulls(tmp_path, 2, one=registry.url) as (_, (holder, follower)):
-        registry.push_blob("a/b", DATA)
-        gate = Gate(PIECE)
-        registry.fail(Fault(cut_at=HALF, gate=gate), "GET", "/blobs/")
+        gate, first = await halted(registry, holder, trouble=Fault(cut_at=HALF))
         registry.fail(Fault(status=404), "GET", "/blobs/", times=None)
-        gate.release(2)
-        first = spawn(outcome(holder), "holder")
-        await gate.arrived.wait()
         second = await found(follower)
         gate.open()
         with pytest.raises(Absent):
@@ -214,12 +198,7 @@ async def _die(family: Family, pull: Pulling, *, told: bool) -> None:
 async def test_f11_another_process_goes_on_at_the_offset(tmp_path: Path, told: bool, chunked: bool) -> None:
     async with FakeRegistry() as registry, pulls(tmp_path, 3, one=registry.url) as (family, (holder, *others)):
         registry.chunked = chunked
-        registry.push_blob("a/b", DATA)
-        gate = Gate(PIECE)
-        registry.fail(Fault(gate=gate), "GET", "/blobs/")
-        gate.release(4)
-        first = spawn(outcome(holder), "holder")
-        await gate.arrived.wait()
+        _, first = await halted(registry, holder, pieces=4)
         following = [await found(pull) for pull in others]
         await until(lambda: data_of_the_ingest(tmp_path).stat().st_size == 4 * PIECE)
         await _die(family, holder, told=told)

@@ -35,7 +35,8 @@ def heard() -> list[Digest]:
 
 @pytest.fixture
 async def store(tmp_path: Path, heard: list[Digest]) -> AsyncIterator[Store]:
-    opened = await Store.open(tmp_path, ENDLESS, on_corrupt=heard.append)
+    opened = await Store.open(tmp_path, ENDLESS)
+    opened.blobs.on_corrupt = heard.append
     yield opened
     await opened.aclose()
     assert descriptors(tmp_path) == []

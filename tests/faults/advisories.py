@@ -82,6 +82,24 @@ HELD: Mapping[str, str] = {
     "CVE-2026-50195 containerd: content names its own tag": (
         f"{_U}/pull/test_tags_heard.py::test_a_tag_of_another_repository_is_not_made_known"
     ),
+    "CVE-2026-10517 claircore, CVE-2026-49349 regclient: an answer leads to plain http, or to the inside": (
+        f"{_U}/upstream/test_redirects.py::test_a_redirect_that_is_not_followed_says_why_and_who_sent_it"
+    ),
+    "CVE-2025-59354 Dragonfly, distribution 2788 and 3247: a layer of no bytes, or of some, passes for a whole one": (
+        f"{_F}/test_upstream_blobs.py::test_no_wrong_body_is_completed_and_the_next_is_right"
+    ),
+    "distribution 3722, 2367: a blob that is gone breaks an image for ever": (
+        f"{_C}/test_store_reading.py::test_s7_a_vanished_file_is_a_miss_and_counted"
+    ),
+    "distribution 4191, containerd 9552: an answer is begun before the upstream has given one": (
+        f"{_F}/test_upstream_dead.py::test_a_registry_that_is_not_there_is_said_so_or_not_missed"
+    ),
+    "go-containerregistry 2328: links among the blobs are followed": (
+        f"{_C}/test_store_opening.py::test_s8_what_is_no_regular_file_is_not_opened"
+    ),
+    "go-containerregistry 2360: a document of any length is read": (
+        f"{_U}/upstream/test_exchange.py::test_a_document_whose_length_is_unknown_ambiguous_or_too_large_is_nonsense"
+    ),
     # libraries
     "CVE-2026-69244 aiohttp: chunks that are none break the parser": (
         f"{_Z}/test_upstream_answers.py::test_no_answer_does_harm_or_leaves_any"
@@ -113,6 +131,12 @@ HELD: Mapping[str, str] = {
     "CVE-2023-37276, CVE-2024-52304, CVE-2025-53643, CVE-2025-69224 aiohttp: the parser in Python is used": (
         f"{_U}/server/test_protocol.py::test_the_parser_that_is_not_safe_is_not_served_with"
     ),
+    "CVE-2025-69227 aiohttp: checks that are asserts are gone in an optimised run": (
+        f"{_F}/test_locked_set.py::test_nothing_dangerous_is_found_in_the_code"
+    ),
+    "CVE-2026-34513, CVE-2026-34516, CVE-2026-50269 aiohttp: what only a newer version has mended": (
+        f"{_F}/test_locked_set.py::test_no_version_is_older_than_its_last_advisory"
+    ),
     "CVE-2025-69872 diskcache: what lies in the directory is unpickled": (
         f"{_U}/store/test_catalog.py::test_a_forged_row_is_no_fact_and_harms_nobody"
     ),
@@ -125,6 +149,18 @@ HELD: Mapping[str, str] = {
     ),
     "artifact-keeper 3153: what is being written is served": (
         f"{_C}/test_store.py::test_s1_nothing_is_visible_before_commit"
+    ),
+    "artifact-keeper 2172: one download for all is one for each process": (
+        f"{_C}/test_fetch_siblings.py::test_f1_a_herd_over_four_processes_is_one_fetch"
+    ),
+    "artifact-keeper 3216: what nobody vouches for is served in an outage": (
+        f"{_C}/test_membership.py::test_with_the_upstream_down_only_the_owner_is_served"
+    ),
+    "artifact-keeper 3238: what was asked for by digest is fetched again after a while": (
+        f"{_U}/pull/test_manifests.py::test_a_manifest_is_a_miss_and_then_a_hit_for_ever"
+    ),
+    "artifact-keeper 3747: 429 to a check passes for a change": (
+        "integration/test_offline.py::test_an_upstream_that_is_unwell_is_not_the_clients_trouble"
     ),
     "artifact-keeper 3606: tokens are kept without whose they are": (
         f"{_U}/upstream/test_tokens.py::test_a_token_is_kept_apart_by_login_realm_service_and_scope"

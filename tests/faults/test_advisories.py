@@ -28,7 +28,8 @@ from tests.support.logins import BearerLogin
 from tests.support.mirror import MirrorUnderTest
 from tests.support.mirror_thread import MirrorThread
 from tests.support.raw import Close, answer
-from tests.support.surface import TAG_PATH, configuration, fill
+from tests.support.raw_client import request
+from tests.support.surface import ABSENT_DIGEST, SMALL_DIGEST, SMALL_PATH, TAG_PATH, configuration, fill
 
 TESTS = Path(__file__).parents[1]
 _IMPATIENT = {"connect_timeout": "1s", "first_byte_timeout": "1s", "read_timeout": "1s", "answer_timeout": "2s"}
@@ -165,6 +166,40 @@ def test_cve_2026_34525_two_hosts_are_none(served: MirrorThread) -> None:
     assert served.ask("GET", TAG_PATH).status == 200
     for second in ("Host: other.test", "Host: x"):
         assert served.ask("GET", TAG_PATH, second).status == 400
+
+
+@pytest.mark.parametrize("path", [f"/v2/team/app/blobs/{SMALL_DIGEST}", TAG_PATH])
+def test_cve_2020_13794_what_is_not_yours_looks_like_what_is_absent(served: MirrorThread, path: str) -> None:
+    assert served.ask("GET", path).status == 200
+    theirs = served.ask("GET", path.replace("team/app", "another/app"))
+    absent = served.ask("GET", f"/v2/another/app/{path.split('/')[4]}/{ABSENT_DIGEST}")
+    assert theirs.status == absent.status == 404
+    codes = [json.loads(one.body)["errors"][0]["code"] for one in (theirs, absent)]
+    assert codes[0] == codes[1]
+    names = [{name for name, _ in one.headers} for one in (theirs, absent)]
+    assert names[0] == names[1]
+
+
+@pytest.mark.parametrize("protocol", ["websocket", "h2c", "TLS/1.0"])
+def test_cve_2026_69243_nothing_hides_behind_an_upgrade(served: MirrorThread, protocol: str) -> None:
+    hidden = request("GET", SMALL_PATH)
+    with served.client() as client:
+        client.send(
+            request("GET", TAG_PATH, "Connection: Upgrade", f"Upgrade: {protocol}", f"Content-Length: {len(hidden)}"),
+            hidden,
+        )
+        client.finish()
+        assert client.answer().status in (200, 400)
+        assert not client.has_more()
+
+
+def test_cve_2025_69230_bad_cookies_are_no_reason_to_write(
+    served: MirrorThread, caplog: pytest.LogCaptureFixture
+) -> None:
+    cookies = "; ".join(f"(CANARY{number}=[" for number in range(200))
+    assert served.ask("GET", TAG_PATH, f"Cookie: {cookies}").status == 200
+    assert "CANARY" not in caplog.text
+    assert "cookie" not in caplog.text.lower()
 
 
 @pytest.mark.parametrize("method", ["PUT", "POST", "PATCH", "DELETE"])

@@ -29,6 +29,7 @@ from tests.fakes.logins import (
 from tests.faults.plots import PLOTS, Plot
 from tests.faults.scene import REPOSITORY, Scene, staged
 from tests.support.authority import Authority
+from tests.support.measured import Row, note
 from tests.support.mirror import MirrorUnderTest
 from tests.support.raw import Close, RawUpstream, Reset, Script, answer
 
@@ -147,6 +148,7 @@ async def test_no_plot_has_a_secret_sent_or_told(
         assert found((*OURS, SIGNATURE, OF_A_CLIENT), strangers) == []
         assert found((*OURS, OF_A_CLIENT), scene.captured_by_storage()) == []
         assert found((OF_A_CLIENT, SIGNATURE), scene.captured_by_home()) == []
+    note(Row("F8", "plots for secrets: seen where they do not belong", "0", "0"))
 
 
 PROXY_PASSWORD = "canary-proxy"
@@ -181,6 +183,7 @@ async def test_a_proxys_password_is_for_the_proxy_alone(
         assert scene.home.requests == scene.plain.requests == []
         for where, text in {"told": told, "logged": capfd.readouterr().err, "repr": said}.items():
             assert found((PROXY_PASSWORD, OF_A_PEER, OF_A_CLIENT), text) == [], where
+    note(Row("F8", "plots of proxies for secrets: seen where they do not belong", "0", "0"))
 
 
 async def test_the_search_finds_what_is_where_it_belongs(

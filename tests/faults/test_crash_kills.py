@@ -18,6 +18,7 @@ from mirror.oci.digest import Digest
 from mirror.store.leftovers import clear_ingests
 from mirror.tasks import end, spawn
 from tests.support.caches import false_blobs, layout_at, under_way
+from tests.support.measured import Row, note
 from tests.support.program import Program
 from tests.support.registry import FakeRegistry
 from tests.support.surface import noise
@@ -107,9 +108,18 @@ async def test_killed_at_any_time_under_load_it_starts_and_has_everything_right(
     assert load.whole >= len(load.wanted)
     assert (load.wrong, false_blobs(root)) == ([], [])
     assert list((root / "quarantine").iterdir()) == []
+    note(Row("F1", "kill -9 under load: corrupt; stuck", "0; 0", f"0; 0 in {KILLS} kills"))
     with layout_at(root) as layout:
         clear_ingests(layout, time.time() + 120)
     assert under_way(root) == parts_that_can_be_gone_on_with(root)
+    note(
+        Row(
+            "F19",
+            "after kills under load: not right; left over and of no use",
+            "0; 0",
+            f"0; 0 in {KILLS} kills",
+        )
+    )
 
 
 def parts_that_can_be_gone_on_with(root: Path) -> list[str]:

@@ -19,6 +19,7 @@ from tests.support.caches import descriptors, false_blobs, layout_at, published,
 from tests.support.faults import Fault as Trouble
 from tests.support.faults import Gate
 from tests.support.faulty_disk import Fault, FaultyDisk
+from tests.support.measured import Row, note
 from tests.support.pulling import Setup, pulling
 from tests.support.registry import FakeRegistry
 from tests.support.stories import LARGE, Scene
@@ -84,6 +85,7 @@ async def test_an_error_of_the_disk_at_any_call_is_nobodys_trouble_and_is_got_ov
                 break
             number, fired = number + STEP, fired + 1
     assert fired > 5
+    note(Row("F12", f"the disk fails at a call ({fault}): pulls that fail; corrupt", "0; 0", f"0; 0 at {fired} calls"))
 
 
 async def test_what_is_being_fetched_outlives_the_removal_of_everything_that_is_stored(tmp_path: Path) -> None:

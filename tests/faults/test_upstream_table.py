@@ -12,6 +12,8 @@ from tests.faults.kinds import BLOB_DIGEST, KINDS, Kind, filled
 from tests.faults.troubles import ROWS, Row
 from tests.support.checker import Cache, Got, until
 from tests.support.faults import Fault
+from tests.support.measured import Row as Figure
+from tests.support.measured import note
 from tests.support.mirror import MirrorUnderTest
 
 SETTINGS = {
@@ -69,3 +71,4 @@ async def test_a_trouble_does_no_harm_and_leaves_none(tmp_path: Path, row: Row, 
             assert kind.heard_cached(await ask(kind, mirror)) == row.heard_cached(name)
     assert cache.wrong == []
     assert cache.under_way == []
+    note(Figure("F3", "troubles by kinds of request: wrong, hung, kept though wrong", "0, 0, 0", "0, 0, 0"))

@@ -78,7 +78,7 @@ async def test_f11_a_killed_workers_download_is_gone_on_with_at_its_offset(tmp_p
     assert false_blobs(tmp_path / "cache") == []
     kind = "size unknown" if chunked else "size known"
     told = f"{(HALF + second.sent) / len(DATA):.2f}x bytes stored, 2 GETs, {whole} whole, {cut} of the killed one cut"
-    note(Row("F11", f"fetching worker killed at the middle, {kind}", "1.00x, every client of the others whole", told))
+    note(Row("F20", f"fetching worker killed at the middle, {kind}", "1.00x, every client of the others whole", told))
 
 
 async def test_f11_workers_are_killed_at_random_and_no_pull_of_another_one_fails(tmp_path: Path) -> None:
@@ -121,4 +121,4 @@ async def test_f11_workers_are_killed_at_random_and_no_pull_of_another_one_fails
             sent, size = registry.bytes_sent, sum(map(len, blobs))
     assert false_blobs(tmp_path / "cache") == []
     told = f"{whole} whole, {cut} of killed ones cut, 0 wrong, {sent / size:.2f}x bytes sent"
-    note(Row("F11", f"{kills} workers of {COUNT} killed at random under load", "0 wrong, 0 failed elsewhere", told))
+    note(Row("F20", f"{kills} workers of {COUNT} killed at random under load", "0 wrong, 0 failed elsewhere", told))

@@ -157,7 +157,7 @@ class Stage:
 
 def mirror_of(root: Path, registry: Hostile, clock: Ahead) -> MirrorUnderTest:
     """One that waits for nobody, and remembers no absence and no tag."""
-    times = {"connect_timeout": "1s", "first_byte_timeout": "500ms", "read_timeout": "300ms", "answer_timeout": "2s"}
+    times = {"connect_timeout": "1s", "first_byte_timeout": "1s", "read_timeout": "1s", "answer_timeout": "3s"}
     overrides = {
         "limits": {**times, "resumes": 1, "manifest_size": LARGEST, "token_size": LARGEST},
         "upstreams": {

@@ -23,6 +23,7 @@ from tests.fakes.registry import Registry
 from tests.support.checker import got
 from tests.support.faults import Fault
 from tests.support.listener import Listener
+from tests.support.measured import Row, note
 from tests.support.mirror import MirrorUnderTest
 from tests.support.upstreams import Setting, opened, pull
 
@@ -45,8 +46,8 @@ class Trap:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._four.stop()
-        await self._six.stop()
+        await self._four.aclose()
+        await self._six.aclose()
 
     @property
     def port(self) -> int:
@@ -158,6 +159,7 @@ async def test_no_answer_has_a_forbidden_address_dialled(vector: Vector) -> None
             home.login = None
         assert gone == {}
         assert trap.sprung == 0
+    note(Row("F10", f"{len(SPELLINGS)} spellings of forbidden addresses by ways to name one: dialled", "0", "0"))
 
 
 async def test_the_trap_and_the_spellings_are_good() -> None:

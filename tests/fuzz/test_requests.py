@@ -21,6 +21,7 @@ from tests.support import hostile_requests
 from tests.support.footprint import resident
 from tests.support.hostile_requests import CANARY, HIDDEN
 from tests.support.loops import LOOPS
+from tests.support.measured import Row, note
 from tests.support.mirror_thread import MirrorThread
 from tests.support.program import Program
 from tests.support.raw_client import Answer, Cut, RawClient
@@ -148,7 +149,8 @@ async def test_nonsense_is_answered_and_costs_nothing(tmp_path: Path, loop: str)
             before = resident(program.pid)
             number = await asyncio.to_thread(judged, program.client, requests)
             assert number > 0.9 * len(requests)
-            assert resident(program.pid) - before <= GROWTH
+            grown = resident(program.pid) - before
+            assert grown <= GROWTH
             with program.client() as client:
                 assert (await asyncio.to_thread(client.ask, "GET", TAG_PATH)).body == MANIFEST
             program.signal(signal.SIGTERM)
@@ -156,6 +158,8 @@ async def test_nonsense_is_answered_and_costs_nothing(tmp_path: Path, loop: str)
             lines = program.log
     assert [line for line in lines if line.get("level") not in ("info", "debug") or "exception" in line] == []
     assert sum(line["event"] == "request" for line in lines) >= number
+    what = f"{len(requests)} requests that make no sense ({loop}): 5xx, hangs, tracebacks; memory"
+    note(Row("F9", what, f"0; {GROWTH // 1024**2} MiB", f"0; {grown / 1024**2:.1f} MiB"))
 
 
 class Opened:
@@ -198,7 +202,10 @@ def test_no_file_is_opened_but_blobs(served: MirrorThread) -> None:
         assert served.ask("GET", LARGE_PATH).body == LARGE
     # Blobs and ingests, each relative to a directory that is open.
     assert LARGE_DIGEST.encoded in opened.paths
-    assert {path for path in opened.paths if OURS.fullmatch(path) is None} == set()
+    strange = {path for path in opened.paths if OURS.fullmatch(path) is None}
+    what = f"{len(requests)} requests, {len(opened.paths)} opens: names outside the cache, or within it of no blob"
+    note(Row("F17", what, "0", f"{len(strange)}"))
+    assert strange == set()
 
 
 def test_what_is_refused_is_not_asked_upstream(served: MirrorThread) -> None:

@@ -10,8 +10,9 @@ import pytest
 from mirror.tasks import spawn
 from tests.support.faults import Fault, Gate
 from tests.support.footprint import peak, resident
-from tests.support.herd import Visitor, until_over, visit
+from tests.support.herd import Visitor, patterned, until_over, visit
 from tests.support.loops import LOOPS
+from tests.support.measured import Row, note
 from tests.support.program import Program
 from tests.support.registry import FakeRegistry
 from tests.support.tiers import count
@@ -22,19 +23,15 @@ PIECE = 64 * 1024
 PATIENCE = 90  # seconds for gigabytes on a machine that has other things to do
 
 
-def patterned(size: int) -> bytes:
-    """Bytes of which no two megabytes are the same, made in no time."""
-    block = bytes(range(256)) * (MIB // 256 - 1)
-    return b"".join(number.to_bytes(256, "big") + block for number in range(size // MIB))
-
-
 async def sip(visitor: Visitor, others: list[Visitor]) -> None:
     """Read slowly: one turn whenever another one has finished."""
     for other in others:
         await other.over.wait()
-        visitor.resume()
-        await asyncio.sleep(0)
-        visitor.pause()
+        await visitor.sip()
+
+
+def told(memory: int) -> str:
+    return f"{memory / MIB:.0f} MiB"
 
 
 LIMITS = {"LIMITS__READ_TIMEOUT": "60s"}
@@ -42,7 +39,7 @@ LIMITS = {"LIMITS__READ_TIMEOUT": "60s"}
 
 @pytest.mark.parametrize("loop", LOOPS)
 async def test_a_herd_of_32_is_one_fetch_and_disturbs_nobody(tmp_path: Path, loop: str) -> None:
-    data = patterned(SIZE)
+    data = patterned(SIZE // MIB)
     gate = Gate(PIECE)
     async with FakeRegistry() as registry:
         digest = registry.push_blob("team/app", data)
@@ -80,16 +77,20 @@ async def test_a_herd_of_32_is_one_fetch_and_disturbs_nobody(tmp_path: Path, loo
             assert slow.satisfied
             assert leaver.got < SIZE
 
-            assert peak(program.pid) - idle <= 64 * MIB
+            grown = peak(program.pid) - idle
+            assert grown <= 64 * MIB
+            note(Row("F16", "32 readers of 256 MiB, one of them stalled: memory above idle", "64 MiB", told(grown)))
             assert [(seen.method, seen.sent) for seen in registry.requests] == [("GET", SIZE)]
             again = await visit(program.address, path, data)
             await until_over([again], PATIENCE)
             assert again.satisfied
             assert registry.count() == 1
+        note(Row("F5", f"32 clients at a cold blob of {SIZE // MIB} MiB ({loop}): downloads", "1", "1"))
+        note(Row("F6", "one leaves, one stalls, one dawdles: disturbed; bytes sent twice", "0; 0", "0; 0"))
 
 
 async def test_a_herd_of_1000_is_one_fetch(tmp_path: Path) -> None:
-    data = patterned(count(8, 256) * MIB)
+    data = patterned(count(8, 256))
     gate = Gate(PIECE)
     async with FakeRegistry() as registry:
         digest = registry.push_blob("team/app", data)
@@ -102,5 +103,8 @@ async def test_a_herd_of_1000_is_one_fetch(tmp_path: Path) -> None:
             gate.open()
             await until_over(herd, count(PATIENCE, 20 * PATIENCE))
             assert sum(visitor.satisfied for visitor in herd) == 1000
-            assert peak(program.pid) - idle <= 300 * MIB
+            grown = peak(program.pid) - idle
+            assert grown <= 300 * MIB
             assert [(seen.method, seen.sent) for seen in registry.requests] == [("GET", len(data))]
+        what = f"1000 clients at a cold blob of {len(data) // MIB} MiB: downloads; memory above idle"
+        note(Row("F5", what, "1; 300 MiB", f"1; {told(grown)}"))

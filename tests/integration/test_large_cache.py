@@ -7,19 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from mirror.oci.digest import Digest
 from mirror.store.eviction import Room
-from mirror.store.index import Index
-from mirror.store.ingest import Stamp
 from mirror.store.store import Store
 from tests.support.lag import Lag, lag
+from tests.support.large_caches import EACH, digest_of, filled
 from tests.support.loops import LOOPS, run_on
 from tests.support.measured import Row, note
 from tests.support.tiers import LONG, count
 
 BLOBS = count(800, 10_000)  # that there are, and have to go but for a few
 ROWS = count(5000, 1_000_000)  # of the index: what it says of others, which are used later and stay
-EACH = 10  # bytes of a blob
 KEPT = 100
 
 
@@ -32,24 +29,6 @@ class Bounds:
         return self.most
 
 
-def digest_of(number: int) -> Digest:
-    return Digest("sha256", f"{number:064x}")
-
-
-async def fill(root: Path) -> None:
-    """A cache with so many blobs, whose index knows of many more."""
-    await (await Store.open(root, Room(Bounds(), lambda _: 0))).aclose()
-    index = Index(root / "index")
-    with index:
-        for number in range(BLOBS):
-            path = root / "blobs" / "sha256" / digest_of(number).encoded
-            path.write_bytes(b"x" * EACH)
-            index.put_blob(str(digest_of(number)), Stamp.of(path.stat()), float(number))
-        for number in range(BLOBS, BLOBS + ROWS):
-            index.put_blob(str(digest_of(number)), Stamp(0, 1, 1), float(number))
-    index.close()
-
-
 @pytest.fixture(params=list(LOOPS))
 def loop(request: pytest.FixtureRequest) -> str:
     return str(request.param)
@@ -59,7 +38,7 @@ def test_while_room_is_made_the_loop_goes_on(loop: str, tmp_path: Path) -> None:
     probe, bounds = Lag(), Bounds()
 
     async def scenario() -> None:
-        await fill(tmp_path / "cache")
+        await filled(tmp_path / "cache", BLOBS, ROWS)
         store = await Store.open(tmp_path / "cache", Room(bounds, lambda _: 0))
         try:
             bounds.most = KEPT * EACH
@@ -81,7 +60,7 @@ def test_while_room_is_made_the_loop_goes_on(loop: str, tmp_path: Path) -> None:
 
 def test_a_large_cache_is_opened_at_once(tmp_path: Path) -> None:
     async def scenario() -> float:
-        await fill(tmp_path / "cache")
+        await filled(tmp_path / "cache", BLOBS, ROWS)
         began = time.monotonic()
         store = await Store.open(tmp_path / "cache", Room(Bounds(), lambda _: 0))
         took = time.monotonic() - began

@@ -19,6 +19,7 @@ from tests.support.clock import Clock
 from tests.support.content import Image
 from tests.support.faults import Fault
 from tests.support.herd import until_over, visit
+from tests.support.measured import Row, note
 from tests.support.mirror import MirrorUnderTest
 
 CLIENTS = 100
@@ -79,6 +80,7 @@ async def test_a_limit_is_obeyed_and_a_hundred_clients_are_served(tmp_path: Path
         assert {(answer.status, answer.body) for answer in answers} == {(200, image.manifest_body)}
         assert all("warning" in answer.headers for answer in answers)
         assert registry.count() - asked == 1
+    note(Row("F15", f"429 ({form}) and {2 * CLIENTS} clients: requests within its time; refused", "1; 0", "1; 0"))
 
 
 async def test_after_the_window_one_probe_tells_whether_it_is_over(tmp_path: Path) -> None:
@@ -126,7 +128,10 @@ async def test_an_upstream_that_is_gone_costs_no_time(tmp_path: Path) -> None:
                 answer = await got(mirror, path)
                 times.append(time.perf_counter() - began)
                 assert answer.status == status
-            assert statistics.median(times) <= QUICK
+            median = statistics.median(times)
+            assert median <= QUICK
+            what = f"an upstream that is gone: median of {'what is held' if status == 200 else 'a refusal'}"
+            note(Row("F14", what, f"{QUICK * 1000:g} ms", f"{median * 1000:.1f} ms"))
         assert (await got(mirror, TAG)).body == image.manifest_body
 
 

@@ -51,7 +51,7 @@ async def test_what_is_not_cached_is_refused_at_once_with_the_time_to_wait(tmp_p
         for path in (TAG, "/v2/a/c/manifests/other", f"/v2/a/b/blobs/{image.config_digest}"):
             began = time.perf_counter()
             answer = await got(mirror, path)
-            assert time.perf_counter() - began < 0.05
+            assert time.perf_counter() - began < 1  # on a busy machine, too: nobody waits
             assert (answer.status, answer.headers["retry-after"]) == (503, "42")
             assert json.loads(answer.body)["errors"][0]["code"] == "TOOMANYREQUESTS"
         assert registry.count() == 1

@@ -29,6 +29,7 @@ from tests.support.surface import (
     TAG_PATH,
     noise,
     said_always,
+    stock,
 )
 
 MIB = 1024**2
@@ -44,22 +45,12 @@ def encrypted(authority: Authority, **more: object) -> Mapping[str, Any]:
     return {"server": {"tls": tls}, "limits": {"client_stall": "500ms", "keepalive": "2s"}}
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("authority"))
-
-
 @pytest.fixture(scope="module", params=list(LOOPS))
 def served(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, authority: Authority
 ) -> Iterator[MirrorThread]:
     with MirrorThread(tmp_path_factory.mktemp("tls"), lambda _: encrypted(authority), request.param) as served:
-
-        def push() -> None:
-            served.registry.push_image(REPOSITORY, "v1", [SMALL, LARGE])
-            served.registry.push_blob(REPOSITORY, HUGE)
-
-        served.call(push)
+        stock(served, HUGE)
         yield served
 
 

@@ -24,17 +24,13 @@ from tests.support.surface import (
     SMALL_PATH,
     TAG_PATH,
     noise,
+    stock,
 )
 from tests.support.wiretap import Plain, Wiretap, records
 
 HUGE = noise("over the wire", 3 * 1024**2)
 HUGE_PATH = f"/v2/{REPOSITORY}/blobs/{Digest.of(HUGE)}"
 VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("authority"))
 
 
 @pytest.fixture(scope="module", params=list(LOOPS))
@@ -45,12 +41,7 @@ def served(
     tls = {"certificate": str(certificate), "key": str(key)}
     root = tmp_path_factory.mktemp("wire")
     with MirrorThread(root, lambda _: {"server": {"tls": tls}}, request.param) as served:
-
-        def push() -> None:
-            served.registry.push_image(REPOSITORY, "v1", [SMALL, LARGE])
-            served.registry.push_blob(REPOSITORY, HUGE)
-
-        served.call(push)
+        stock(served, HUGE)
         yield served
 
 

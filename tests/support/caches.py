@@ -115,6 +115,16 @@ def data_of_the_ingest(root: Path) -> Path:
     return found
 
 
+@contextlib.contextmanager
+def opened(path: Path, flags: int = os.O_RDONLY) -> Iterator[int]:
+    """A descriptor of what is at this path, for as long as it is needed."""
+    descriptor = os.open(path, flags)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
 def descriptors(root: Path) -> list[str]:
     """What this process has open below the directory."""
     found = []

@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import http.client
-import socket
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from mirror.oci.digest import Digest
-from tests.support.origin import answers
+from tests.support.origin import answers, configuration
 from tests.support.processes import Daemon, environment, program, start
 
-_CONFIGURATION = """\
-version: 0.1
-log: {{level: warn}}
-storage:
-  filesystem: {{rootdirectory: {root}}}
-http: {{addr: "127.0.0.1:{port}"}}
-"""
+_LISTENS = re.compile(r"listening on 127\.0\.0\.1:([0-9]+)")
 
 
 class Distribution:
@@ -29,13 +23,12 @@ class Distribution:
         self._daemon: Daemon
 
     def __enter__(self) -> Distribution:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self._port = free.getsockname()[1]
-        configuration = self._home / "registry.yml"
-        configuration.write_text(_CONFIGURATION.format(root=self._home / "registry", port=self._port))
-        command = [program("docker-registry"), "serve", str(configuration)]
+        settings = self._home / "registry.yml"
+        settings.write_text(configuration(self._home / "registry", "127.0.0.1:0"))
+        command = [program("docker-registry"), "serve", str(settings)]
         self._daemon = start("docker-registry", command, self._home / "registry.log", environment(self._home))
         try:
+            self._daemon.wait_ready(self._listens)
             self._daemon.wait_ready(lambda: answers(self.url + "/v2/"))
         except BaseException:
             self._daemon.stop()
@@ -48,6 +41,12 @@ class Distribution:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self._port}"
+
+    def _listens(self) -> bool:
+        said = _LISTENS.search(self._daemon.tail())
+        if said is not None:
+            self._port = int(said[1])
+        return said is not None
 
     def push_blob(self, repository: str, data: bytes) -> Digest:
         digest = Digest.of(data)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 _ESTABLISHED = 1  # of the states in the kernel's tcp_states.h: the first byte of its struct tcp_info
 _TURN = 256 * 1024
+_MIB = 1024**2
 _RECEIVED = bytearray(_TURN)  # shared: what has arrived is looked at before anybody else receives
 
 
@@ -28,6 +29,7 @@ class Visitor(asyncio.BufferedProtocol):
         self._path = path
         self._expected = expected
         self._head = bytearray()
+        self._sipped = asyncio.Event()
         self._transport: asyncio.Transport | None = None
 
     @property
@@ -47,6 +49,14 @@ class Visitor(asyncio.BufferedProtocol):
 
     def resume(self) -> None:
         self._connection.resume_reading()
+
+    async def sip(self) -> None:
+        """Take what comes next, and then nothing again."""
+        self._sipped.clear()
+        self.resume()
+        await self._sipped.wait()
+        if not self.over.is_set():
+            self.pause()
 
     def leave(self) -> None:
         self._connection.abort()
@@ -70,11 +80,13 @@ class Visitor(asyncio.BufferedProtocol):
         self.right = self.right and _RECEIVED[start:nbytes] == self._expected[self.got : self.got + count]
         self.got += count
         self.first.set()
+        self._sipped.set()
         if self.got >= self.length:
             self._connection.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.over.set()
+        self._sipped.set()
 
     @property
     def _connection(self) -> asyncio.Transport:
@@ -95,11 +107,26 @@ class Visitor(asyncio.BufferedProtocol):
         return end + 4 - before
 
 
-async def visit(address: tuple[str, int], path: str, expected: bytes) -> Visitor:
-    """A client that has just asked."""
+async def visit(address: tuple[str, int], path: str, expected: bytes, window: int | None = None) -> Visitor:
+    """A client that has just asked. `window`: bytes that the system takes for it while it takes none, roughly."""
     loop = asyncio.get_running_loop()
-    _, visitor = await loop.create_connection(lambda: Visitor(path, expected), *address)
+    connection = socket.socket()
+    connection.setblocking(False)
+    try:
+        if window is not None:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
+        await loop.sock_connect(connection, address)
+        _, visitor = await loop.create_connection(lambda: Visitor(path, expected), sock=connection)
+    except BaseException:
+        connection.close()
+        raise
     return visitor
+
+
+def patterned(megabytes: int) -> bytes:
+    """Bytes of which no two megabytes are the same, made in no time."""
+    block = bytes(range(256)) * (_MIB // 256 - 1)
+    return b"".join(number.to_bytes(256, "big") + block for number in range(megabytes))
 
 
 async def until_over(visitors: Sequence[Visitor], seconds: float) -> None:

@@ -69,7 +69,9 @@ async def blobs_at(root: Path, disk: Filesystem) -> AsyncIterator[tuple[Blobs, l
         databases = Databases(layout)
         path_of(root, DIGEST).write_bytes(DATA)
         before = descriptors(root)
-        yield Blobs(layout, databases.index, databases.write_index, threads, heard.append), heard
+        blobs = Blobs(layout, databases.index, databases.write_index, threads)
+        blobs.on_corrupt = heard.append
+        yield blobs, heard
         threads.shutdown()
         await databases.flush()
         assert descriptors(root) == before

@@ -38,10 +38,7 @@ class Listener:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self.stop()
-        if self._held is not None:
-            self._held.release()
-            self._held = None
+        await self.aclose()
 
     async def start(self) -> None:
         """Listens; after a `stop` on the same port again, which has not been given to anybody else."""
@@ -62,6 +59,13 @@ class Listener:
                 async with asyncio.timeout(1):  # newer Pythons also wait for handshakes that nobody goes on with
                     await self._server.wait_closed()
             self._server = None
+
+    async def aclose(self) -> None:
+        """Stop, and give the port up: it may be anybody's from now on."""
+        await self.stop()
+        if self._held is not None:
+            self._held.release()
+            self._held = None
 
     def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1

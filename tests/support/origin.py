@@ -14,11 +14,16 @@ from tests.support.sealed import Sealed
 
 _CONFIGURATION = """\
 version: 0.1
-log: {{level: warn}}
+log: {{level: info, accesslog: {{disabled: true}}}}
 storage:
   filesystem: {{rootdirectory: {root}}}
-http: {{addr: "127.0.0.1:{port}"}}
+http: {{addr: "{address}"}}
 """
+
+
+def configuration(root: Path, address: str) -> str:
+    """What a docker-registry is told that keeps its content below `root`. It logs the address that it listens on."""
+    return _CONFIGURATION.format(root=root, address=address)
 
 
 class Origin:
@@ -29,7 +34,7 @@ class Origin:
         self._name = name
         self._port = sealed.free_port()
         self._configuration = sealed.home / f"{name}.yml"
-        self._configuration.write_text(_CONFIGURATION.format(root=root, port=self._port))
+        self._configuration.write_text(configuration(root, f"127.0.0.1:{self._port}"))
         self._daemon: Daemon | None = None
 
     @property

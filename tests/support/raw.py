@@ -61,7 +61,7 @@ class RawUpstream:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._listener.stop()
+        await self._listener.aclose()
 
     @property
     def url(self) -> str:

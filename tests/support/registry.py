@@ -56,7 +56,8 @@ class FakeRegistry:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self.stop()
+        await self._main.aclose()
+        await self._cdn.aclose()
 
     async def start(self) -> None:
         """Serves; after a `stop` at the same URLs again."""

@@ -43,6 +43,17 @@ def configuration(registry: str) -> Mapping[str, Any]:
     return {"upstreams": {OTHER: {"endpoints": registry, "deny": "closed/*"}}}
 
 
+def stock(served: MirrorThread, *blobs: bytes) -> None:
+    """Push the image with its first tag, and blobs that are no part of it; nothing is pulled."""
+
+    def push() -> None:
+        served.registry.push_image(REPOSITORY, TAGS[0], [SMALL, LARGE])
+        for blob in blobs:
+            served.registry.push_blob(REPOSITORY, blob)
+
+    served.call(push)
+
+
 def fill(served: MirrorThread) -> None:
     """Push the image, and pull it once, so that everything of it is a hit."""
 

@@ -1,10 +1,16 @@
-"""Fixtures for tests that make mirrors by the hundred. Imported by the conftest of each such tier."""
+"""Fixtures of who is trusted and who is not. Each conftest imports those that its tests need."""
 
 from __future__ import annotations
 
 import pytest
 
 from tests.support.authority import Authority
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """An authority that signs what the tests of one file need."""
+    return Authority(tmp_path_factory.mktemp("authority"))
 
 
 @pytest.fixture(scope="session")

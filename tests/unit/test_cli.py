@@ -111,14 +111,15 @@ def test_a_wrong_command_line_ends_with_2() -> None:
 
 
 def test_healthcheck_says_whether_the_mirror_is_ready() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    for arguments, env in (
-        (("--url", f"http://127.0.0.1:{port}"), {}),
-        ((), {"MIRROR_ADMIN__LISTEN": f":{port}"}),
-    ):
-        result = run("healthcheck", *arguments, env=env)
-        assert (result.exit_code, result.stderr) == (1, "not ready: Connection refused\n")
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+        for arguments, env in (
+            (("--url", f"http://127.0.0.1:{port}"), {}),
+            ((), {"MIRROR_ADMIN__LISTEN": f":{port}"}),
+        ):
+            result = run("healthcheck", *arguments, env=env)
+            assert (result.exit_code, result.stderr) == (1, "not ready: Connection refused\n")
     result = run("healthcheck", env={"MIRROR_ADMIN__LISTEN": ":0"})
     assert (result.exit_code, result.stderr) == (
         1,

@@ -77,10 +77,10 @@ def test_a_server_that_says_nothing_is_not_waited_for() -> None:
 
 
 def test_nobody_there_is_an_error() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    with pytest.raises(ConnectionRefusedError):
-        ask(f"http://127.0.0.1:{port}")
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        with pytest.raises(ConnectionRefusedError):
+            ask(f"http://127.0.0.1:{closed.getsockname()[1]}")
 
 
 @pytest.mark.parametrize(

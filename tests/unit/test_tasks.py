@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from mirror.tasks import end, outlast, spawn, worked
+from mirror.tasks import end, outlast, spawn, within, worked
 
 
 async def test_a_task_has_the_name_it_was_given() -> None:
@@ -44,6 +44,15 @@ async def test_end_leaves_what_a_task_raises_with_the_task() -> None:
     await asyncio.wait({failed})
     await end(failed)
     assert isinstance(failed.exception(), ValueError)
+
+
+async def test_what_is_waited_for_happens_in_time_or_does_not() -> None:
+    event = asyncio.Event()
+    assert not await within(event, 0.001)
+    waiting = spawn(within(event, 60), "waiting")
+    await asyncio.sleep(0)
+    event.set()
+    assert await waiting
 
 
 async def test_end_of_nothing_is_harmless() -> None:

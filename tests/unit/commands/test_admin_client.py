@@ -69,10 +69,10 @@ def test_what_is_no_answer_of_a_mirror_is_an_error(body: bytes) -> None:
 
 
 def test_nobody_there_is_an_error() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    with pytest.raises(ConnectionRefusedError):
-        AdminClient(f"http://127.0.0.1:{port}").get("/api/v1/state")
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        with pytest.raises(ConnectionRefusedError):
+            AdminClient(f"http://127.0.0.1:{closed.getsockname()[1]}").get("/api/v1/state")
 
 
 def test_what_is_no_url_is_refused() -> None:

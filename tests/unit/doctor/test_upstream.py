@@ -187,6 +187,6 @@ async def test_a_certificate_that_cannot_be_used_is_told(tmp_path: Path) -> None
 
 async def test_no_upstream_takes_longer_than_it_may() -> None:
     async with RawUpstream([Until(asyncio.Event())]) as upstream:
-        findings = await found(upstream.url, Around(patience=0.3))
+        findings = await found(upstream.url, Around(patience=1.0))
         assert level(findings, "time") is Level.BAD
         assert level(findings, "TCP") is Level.OK  # what was found before is not lost

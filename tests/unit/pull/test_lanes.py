@@ -36,6 +36,16 @@ class Scene:
     def count(self, number: int) -> None:
         self.brought += number
 
+    def want(self, lanes: int) -> None:
+        self.lanes.wanted = lanes
+        self.lanes.staff()
+
+    def gate(self) -> Gate:
+        """Have every stretch stop at it, after each piece."""
+        gate = Gate(PIECE)
+        self.registry.fail(Fault(gate=gate), "GET", "/blobs/", times=None)
+        return gate
+
 
 @asynccontextmanager
 async def scene(root: Path, at_once: int = 16) -> AsyncIterator[Scene]:
@@ -64,8 +74,7 @@ async def scene(root: Path, at_once: int = 16) -> AsyncIterator[Scene]:
 
 async def test_they_bring_everything_and_then_end(tmp_path: Path) -> None:
     async with scene(tmp_path) as here:
-        here.lanes.wanted = 3
-        here.lanes.staff()
+        here.want(3)
         assert len(here.lanes) == 3
         await until(lambda: len(here.lanes) == 0)
         assert here.brought == here.registry.bytes_sent == len(DATA)
@@ -75,20 +84,16 @@ async def test_they_bring_everything_and_then_end(tmp_path: Path) -> None:
 
 async def test_there_are_no_more_than_have_a_place(tmp_path: Path) -> None:
     async with scene(tmp_path, at_once=4) as here:
-        gate = Gate(PIECE)
-        here.registry.fail(Fault(gate=gate), "GET", "/blobs/", times=None)
-        here.lanes.wanted = 8
-        here.lanes.staff()
+        gate = here.gate()
+        here.want(8)
         assert len(here.lanes) == 3
         gate.open()
 
 
 async def test_those_that_are_too_many_end_with_their_stretch(tmp_path: Path) -> None:
     async with scene(tmp_path) as here:
-        gate = Gate(PIECE)
-        here.registry.fail(Fault(gate=gate), "GET", "/blobs/", times=None)
-        here.lanes.wanted = 3
-        here.lanes.staff()
+        gate = here.gate()
+        here.want(3)
         await here.registry.arrived("GET", "/blobs/", 3)
         here.lanes.wanted = 0
         gate.open()
@@ -100,8 +105,7 @@ async def test_what_speaks_against_parts_is_told_once_each(tmp_path: Path) -> No
     async with scene(tmp_path) as here:
         here.registry.ranges = False
         here.registry.fail(Fault(status=429, headers={"Retry-After": "9"}), "GET", "/blobs/")
-        here.lanes.wanted = 2
-        here.lanes.staff()
+        here.want(2)
         await until(lambda: len(here.lanes) == 0)
         assert {type(error) for error in here.failures} <= {Nonsense, Throttled}
         assert len(here.failures) == 2
@@ -111,8 +115,7 @@ async def test_what_speaks_against_parts_is_told_once_each(tmp_path: Path) -> No
 async def test_one_that_brings_nothing_twice_is_given_up(tmp_path: Path) -> None:
     async with scene(tmp_path) as here:
         here.registry.fail(Fault(cut_at=0), "GET", "/blobs/", times=2)
-        here.lanes.wanted = 1
-        here.lanes.staff()
+        here.want(1)
         await until(lambda: len(here.lanes) == 0)
         assert (here.brought, here.failures) == (0, [])
         assert here.registry.count("GET", "/blobs/") == 2
@@ -120,10 +123,8 @@ async def test_one_that_brings_nothing_twice_is_given_up(tmp_path: Path) -> None
 
 async def test_whoever_ends_them_keeps_what_they_brought(tmp_path: Path) -> None:
     async with scene(tmp_path) as here:
-        gate = Gate(PIECE)
-        here.registry.fail(Fault(gate=gate), "GET", "/blobs/", times=None)
-        here.lanes.wanted = 2
-        here.lanes.staff()
+        gate = here.gate()
+        here.want(2)
         gate.release(3)
         await until(lambda: here.brought == 3 * PIECE)
         await here.lanes.aclose()
@@ -133,7 +134,6 @@ async def test_whoever_ends_them_keeps_what_they_brought(tmp_path: Path) -> None
 
 async def test_one_that_was_ended_before_its_first_step_gives_its_place_back(tmp_path: Path) -> None:
     async with scene(tmp_path, at_once=2) as here:
-        here.lanes.wanted = 1
-        here.lanes.staff()
+        here.want(1)
         await here.lanes.aclose()
         assert here.turns.lend(Ticket())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,11 @@ from mirror.oci.digest import Digest
 from mirror.pull.prefetch import Prefetch
 from mirror.tasks import end, spawn
 from tests.support.caches import content, room_of
+from tests.support.checker import until
 from tests.support.clock import Clock
+from tests.support.content import Image
 from tests.support.faults import Fault, Gate
-from tests.support.pulling import Setup, pulling
+from tests.support.pulling import Pulling, Setup, pulling
 from tests.support.registry import FakeRegistry
 from tests.support.visits import AHEAD, Client, asked, bounds, layers, settled
 
@@ -24,6 +27,27 @@ def gated(registry: FakeRegistry) -> Gate:
     gate = Gate(100_000)
     registry.fail(Fault(gate=gate), "GET", "/blobs/", times=None)
     return gate
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """An image of twenty layers, of which `first` is the one that `client` waits for; all stop at `gate`."""
+
+    image: Image
+    gate: Gate
+    client: Client
+    first: asyncio.Task[bytes]
+
+
+async def begun(registry: FakeRegistry, pull: Pulling) -> Begun:
+    """A pull of which seven blobs are under way: the first one, and six ahead of the client."""
+    image = registry.push_image("a/b", "latest", layers(20))
+    gate = gated(registry)
+    client = Client(pull)
+    await client.manifest()
+    first = spawn(client.blob(image.layer_digests[0]), "client")
+    await registry.arrived("GET", "/blobs/", times=7)
+    return Begun(image, gate, client, first)
 
 
 async def test_the_rest_of_an_image_is_fetched_ahead(tmp_path: Path) -> None:
@@ -196,18 +220,13 @@ async def test_nothing_is_fetched_ahead_while_contact_is_frozen(tmp_path: Path) 
 
 async def test_what_is_cut_by_a_freeze_is_not_gone_on_with(tmp_path: Path) -> None:
     async with FakeRegistry() as registry, pulling(tmp_path, AHEAD, one=registry.url) as pull:
-        image = registry.push_image("a/b", "latest", layers(20))
-        gated(registry)
-        client = Client(pull)
-        await client.manifest()
-        first = spawn(client.blob(image.layer_digests[0]), "client")
-        await registry.arrived("GET", "/blobs/", times=7)
+        scene = await begun(registry, pull)
         pull.contact.freeze()
         with pytest.raises(Frozen):
-            await first
+            await scene.first
         await settled(pull)
         pull.contact.thaw()
-        assert len(asked(registry, image)) == 7
+        assert len(asked(registry, scene.image)) == 7
 
 
 async def test_what_has_no_room_is_not_fetched_ahead(tmp_path: Path) -> None:
@@ -275,35 +294,27 @@ async def test_a_manifest_that_names_somebody_elses_blob_opens_nothing(tmp_path:
 
 async def test_what_has_not_begun_is_dropped_when_the_client_leaves(tmp_path: Path) -> None:
     async with FakeRegistry() as registry, pulling(tmp_path, AHEAD, one=registry.url) as pull:
-        image = registry.push_image("a/b", "latest", layers(20))
-        gate = gated(registry)
-        client = Client(pull)
-        await client.manifest()
-        leaving = spawn(client.blob(image.layer_digests[0]), "client")
-        await registry.arrived("GET", "/blobs/", times=7)
-        await end(leaving)
-        gate.open()
+        scene = await begun(registry, pull)
+        await end(scene.first)
+        scene.gate.open()
         await settled(pull)
-        assert len(asked(registry, image)) == 7
+        assert len(asked(registry, scene.image)) == 7
         assert pull.pulls.prefetch.blobs == 6  # what was under way is whole
-        await client.blob(image.layer_digests[1])  # and who comes again has it begun again
+        await scene.client.blob(scene.image.layer_digests[1])  # and who comes again has it begun again
         await settled(pull)
-        assert len(asked(registry, image)) == 21
+        assert len(asked(registry, scene.image)) == 21
 
 
 async def test_it_goes_on_for_another_client_of_the_same_image(tmp_path: Path) -> None:
     async with FakeRegistry() as registry, pulling(tmp_path, AHEAD, one=registry.url) as pull:
-        image = registry.push_image("a/b", "latest", layers(20))
-        gate = gated(registry)
-        clients = [Client(pull, name=name) for name in ("10.0.0.1", "10.0.0.2")]
-        await clients[0].manifest()
-        leaving, staying = (spawn(client.blob(image.layer_digests[0]), "client") for client in clients)
-        await registry.arrived("GET", "/blobs/", times=7)
-        await end(leaving)
-        gate.open()
+        scene = await begun(registry, pull)
+        staying = spawn(Client(pull, name="10.0.0.2").blob(scene.image.layer_digests[0]), "another")
+        await until(lambda: pull.fetches.joined == 1)
+        await end(scene.first)
+        scene.gate.open()
         await staying
         await settled(pull)
-        assert len(asked(registry, image)) == 21
+        assert len(asked(registry, scene.image)) == 21
 
 
 async def test_an_image_that_no_client_comes_back_to_is_given_up(tmp_path: Path) -> None:
@@ -377,14 +388,9 @@ async def test_what_nobody_asks_for_is_not_counted_as_used(tmp_path: Path) -> No
 
 async def test_a_pull_that_ends_begins_nothing_more(tmp_path: Path) -> None:
     async with FakeRegistry() as registry, pulling(tmp_path, AHEAD, one=registry.url) as pull:
-        image = registry.push_image("a/b", "latest", layers(20))
-        gated(registry)
-        client = Client(pull)
-        await client.manifest()
-        first = spawn(client.blob(image.layer_digests[0]), "client")
-        await registry.arrived("GET", "/blobs/", times=7)
+        scene = await begun(registry, pull)
         await pull.pulls.aclose()
         with pytest.raises(Unreachable, match="shutting down"):
-            await first
+            await scene.first
         assert len(pull.fetches) == 0
-        assert len(asked(registry, image)) == 7
+        assert len(asked(registry, scene.image)) == 7

@@ -94,7 +94,7 @@ async def test_a_connection_that_is_silent_while_others_move_is_replaced(tmp_pat
         digest = registry.push_blob("a/b", DATA)
         first_goes_to_its_edge(registry)
         registry.fail(Fault(stall_at=PIECE, until=Never()), "GET", "/blobs/")
-        assert await begun(pull, digest, ways(registry, stall=0.2)).all() == DATA
+        assert await begun(pull, digest, ways(registry, stall=1.0)).all() == DATA
         assert registry.bytes_sent == len(DATA)
 
 

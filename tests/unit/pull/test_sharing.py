@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
 
@@ -26,7 +28,6 @@ def _told(family: Family) -> list[tuple[Word, ...]]:
 
 
 def _asks(family: Family, digest: str) -> None:
-    """The other one, of which there is no more than its words."""
     family.members[1].tell("follow", digest)
 
 
@@ -34,12 +35,19 @@ def _fetched(pull: Pulling, digest: str) -> Reader:
     return pull.fetches.join(pull.target(), Digest.parse(digest))[0]
 
 
-async def test_nobody_is_told_who_has_not_asked(tmp_path: Path) -> None:
+@asynccontextmanager
+async def _scene(root: Path) -> AsyncIterator[tuple[Family, FakeRegistry, Pulling]]:
+    """One of two processes; of the other one there is no more than its words."""
     family = Family(2)
     async with (
         FakeRegistry() as registry,
-        pulling(tmp_path, Setup(siblings=family.members[0]), one=registry.url) as pull,
+        pulling(root, Setup(siblings=family.members[0]), one=registry.url) as pull,
     ):
+        yield family, registry, pull
+
+
+async def test_nobody_is_told_who_has_not_asked(tmp_path: Path) -> None:
+    async with _scene(tmp_path) as (family, registry, pull):
         digest = str(registry.push_blob("a/b", DATA))
         reader = _fetched(pull, digest)
         assert await read(reader) == DATA
@@ -48,11 +56,8 @@ async def test_nobody_is_told_who_has_not_asked(tmp_path: Path) -> None:
 
 
 async def test_who_asks_is_told_how_it_stands_and_how_it_goes_on(tmp_path: Path) -> None:
-    family, gate = Family(2), Gate(PIECE)
-    async with (
-        FakeRegistry() as registry,
-        pulling(tmp_path, Setup(siblings=family.members[0]), one=registry.url) as pull,
-    ):
+    gate = Gate(PIECE)
+    async with _scene(tmp_path) as (family, registry, pull):
         digest = str(registry.push_blob("a/b", DATA))
         registry.fail(Fault(gate=gate), "GET", "/blobs/")
         reader = _fetched(pull, digest)
@@ -73,11 +78,8 @@ async def test_who_asks_is_told_how_it_stands_and_how_it_goes_on(tmp_path: Path)
 
 
 async def test_before_anything_has_come_it_is_told_that_somebody_is_at_it(tmp_path: Path) -> None:
-    family, hold = Family(2), asyncio.Event()
-    async with (
-        FakeRegistry() as registry,
-        pulling(tmp_path, Setup(siblings=family.members[0]), one=registry.url) as pull,
-    ):
+    hold = asyncio.Event()
+    async with _scene(tmp_path) as (family, registry, pull):
         digest = str(registry.push_blob("a/b", DATA))
         registry.fail(Fault(hold=hold), "GET", "/blobs/")
         reader = _fetched(pull, digest)
@@ -93,11 +95,8 @@ async def test_before_anything_has_come_it_is_told_that_somebody_is_at_it(tmp_pa
 
 
 async def test_a_failure_is_told_with_whom_it_concerns(tmp_path: Path) -> None:
-    family, hold = Family(2), asyncio.Event()
-    async with (
-        FakeRegistry() as registry,
-        pulling(tmp_path, Setup(siblings=family.members[0]), one=registry.url) as pull,
-    ):
+    hold = asyncio.Event()
+    async with _scene(tmp_path) as (family, registry, pull):
         digest = str(registry.push_blob("c/d", DATA))  # which a/b does not have
         registry.fail(Fault(hold=hold), "GET", "/blobs/")
         reader = _fetched(pull, digest)
@@ -111,11 +110,7 @@ async def test_a_failure_is_told_with_whom_it_concerns(tmp_path: Path) -> None:
 
 
 async def test_what_is_not_fetched_here_is_not_told_of(tmp_path: Path) -> None:
-    family = Family(2)
-    async with (
-        FakeRegistry() as registry,
-        pulling(tmp_path, Setup(siblings=family.members[0]), one=registry.url) as pull,
-    ):
+    async with _scene(tmp_path) as (family, registry, pull):
         digest = registry.push_blob("a/b", DATA)
         for name in ("nonsense", str(digest)):
             _asks(family, name)

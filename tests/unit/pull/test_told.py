@@ -4,36 +4,22 @@ from __future__ import annotations
 
 import pytest
 
-from mirror.errors import (
-    Absent,
-    Code,
-    Denied,
-    DigestMismatch,
-    Frozen,
-    Interrupted,
-    Malformed,
-    MirrorError,
-    Nonsense,
-    Refused,
-    SizeMismatch,
-    StoreFailed,
-    Throttled,
-    Unreachable,
-)
+from mirror import errors
+from mirror.errors import Code, Malformed, MirrorError
 from mirror.pull.told import error_of, words_of
 
 ERRORS = [
-    Absent("no such blob", code=Code.BLOB_UNKNOWN),
-    Denied("not for you"),
-    DigestMismatch("other bytes"),
-    Frozen("by the operator"),
-    Interrupted("in the middle"),
-    Nonsense("what?"),
-    Refused("too much", code=Code.BUSY, retry_after=5),
-    SizeMismatch("too long"),
-    StoreFailed("no disk"),
-    Throttled("slowly", retry_after=30),
-    Unreachable("in time", code=Code.TIMEOUT),
+    errors.Absent("no such blob", code=Code.BLOB_UNKNOWN),
+    errors.Denied("not for you"),
+    errors.DigestMismatch("other bytes"),
+    errors.Frozen("by the operator"),
+    errors.Interrupted("in the middle"),
+    errors.Nonsense("what?"),
+    errors.Refused("too much", code=Code.BUSY, retry_after=5),
+    errors.SizeMismatch("too long"),
+    errors.StoreFailed("no disk"),
+    errors.Throttled("slowly", retry_after=30),
+    errors.Unreachable("in time", code=Code.TIMEOUT),
 ]
 
 

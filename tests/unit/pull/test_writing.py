@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import errno
 import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
 
@@ -14,6 +16,7 @@ from mirror.errors import StoreFailed
 from mirror.oci.digest import Digest
 from mirror.pull.writing import Writing
 from mirror.store.filesystem import Filesystem
+from mirror.store.ingest import Ingest
 from mirror.tasks import spawn
 from tests.support.caches import content, store_at
 from tests.support.faulty_disk import Fault, FaultyDisk
@@ -43,6 +46,15 @@ class SlowDisk(Filesystem):
         super().write(descriptor, data, offset)
 
 
+@asynccontextmanager
+async def writing_on(disk: Filesystem, root: Path) -> AsyncIterator[tuple[Writing, Ingest]]:
+    """A blob that is written to this disk, and dropped in the end."""
+    async with store_at(root, filesystem=disk) as store:
+        ingest = await store.begin(DIGEST)
+        yield Writing(ingest, store, lambda _: None), ingest
+        await store.drop(ingest)
+
+
 async def test_pieces_arrive_in_their_order(tmp_path: Path) -> None:
     async with store_at(tmp_path) as store:
         seen: list[int] = []
@@ -59,23 +71,18 @@ async def test_pieces_arrive_in_their_order(tmp_path: Path) -> None:
 
 async def test_a_piece_is_taken_before_it_is_written(tmp_path: Path) -> None:
     disk = SlowDisk()
-    async with store_at(tmp_path, filesystem=disk) as store:
-        ingest = await store.begin(DIGEST)
-        writing = Writing(ingest, store, lambda _: None)
+    async with writing_on(disk, tmp_path) as (writing, ingest):
         for piece in PIECES:
             await writing.put(piece)
         assert (writing.offset, ingest.offset) == (len(DATA), 0)
         disk.go.set()
         await writing.settle()
         assert ingest.offset == len(DATA)
-        await store.drop(ingest)
 
 
 async def test_beyond_a_mebibyte_the_disk_is_waited_for(tmp_path: Path) -> None:
     disk = SlowDisk()
-    async with store_at(tmp_path, filesystem=disk) as store:
-        ingest = await store.begin(DIGEST)
-        writing = Writing(ingest, store, lambda _: None)
+    async with writing_on(disk, tmp_path) as (writing, _):
         await writing.put(bytes(1024 * 1024))
         putting = spawn(writing.put(b"x"), "put")
         done, _ = await asyncio.wait({putting}, timeout=0.05)
@@ -83,15 +90,12 @@ async def test_beyond_a_mebibyte_the_disk_is_waited_for(tmp_path: Path) -> None:
         disk.go.set()
         await putting
         await writing.settle()
-        await store.drop(ingest)
 
 
 @pytest.mark.parametrize("at", [0, 1, 7, 49])
 async def test_what_the_disk_did_not_take_can_be_had_back(tmp_path: Path, at: int) -> None:
     disk = FaultyDisk()
-    async with store_at(tmp_path, filesystem=disk) as store:
-        ingest = await store.begin(DIGEST)
-        writing = Writing(ingest, store, lambda _: None)
+    async with writing_on(disk, tmp_path) as (writing, ingest):
         disk.arm(at, Fault(errno.ENOSPC))
         with pytest.raises(StoreFailed):
             await all_of_them(writing, PIECES)
@@ -103,14 +107,11 @@ async def test_what_the_disk_did_not_take_can_be_had_back(tmp_path: Path, at: in
         with pytest.raises(StoreFailed):
             await writing.put(b"more")
         assert writing.rest()[-1] == b"more"
-        await store.drop(ingest)
 
 
 async def test_whoever_is_cancelled_leaves_no_thread_behind(tmp_path: Path) -> None:
     disk = SlowDisk()
-    async with store_at(tmp_path, filesystem=disk) as store:
-        ingest = await store.begin(DIGEST)
-        writing = Writing(ingest, store, lambda _: None)
+    async with writing_on(disk, tmp_path) as (writing, ingest):
         await writing.put(DATA)
         settling = spawn(writing.settle(), "settle")
         await asyncio.sleep(0)
@@ -121,7 +122,6 @@ async def test_whoever_is_cancelled_leaves_no_thread_behind(tmp_path: Path) -> N
         with pytest.raises(asyncio.CancelledError):
             await settling
         assert ingest.offset == len(DATA)
-        await store.drop(ingest)
 
 
 async def test_a_fault_of_ours_is_not_waited_for_and_nothing_follows_it(tmp_path: Path) -> None:
@@ -131,12 +131,9 @@ async def test_a_fault_of_ours_is_not_waited_for_and_nothing_follows_it(tmp_path
                 raise ZeroDivisionError
             super().write(descriptor, data, offset)
 
-    async with store_at(tmp_path, filesystem=Broken()) as store:
-        ingest = await store.begin(DIGEST)
-        writing = Writing(ingest, store, lambda _: None)
+    async with writing_on(Broken(), tmp_path) as (writing, ingest):
         with pytest.raises(ZeroDivisionError):
             await all_of_them(writing, [bytes(1024 * 1024)] * 4)
         with pytest.raises(ZeroDivisionError):
             await writing.still()
         assert ingest.offset == 0
-        await store.drop(ingest)

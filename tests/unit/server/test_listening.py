@@ -134,7 +134,7 @@ def test_hands_are_not_shaken_for_ever(loop: str, tmp_path: Path) -> None:
     authority = Authority(tmp_path)
 
     async def scenario() -> None:
-        listening = Listeners(RegistryServer(Answers(ok), ClientLimits(connections=10, keepalive=0.2, stall=10)))
+        listening = Listeners(RegistryServer(Answers(ok), ClientLimits(connections=10, keepalive=0.8, stall=10)))
         await listening.open([ANY], authority.server("127.0.0.1"))
         with await client(listening.bound[0]) as silent:
             assert await asyncio.to_thread(silent.is_over)

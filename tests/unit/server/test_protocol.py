@@ -146,7 +146,7 @@ def test_who_is_turned_away_and_says_nothing_is_gone_all_the_same(loop: str) -> 
 @pytest.mark.parametrize("loop", LOOPS)
 def test_who_is_idle_is_let_go(loop: str) -> None:
     async def scenario() -> None:
-        async with served(ok, ClientLimits(connections=10, keepalive=0.2, stall=60)) as server:
+        async with served(ok, ClientLimits(connections=10, keepalive=0.8, stall=60)) as server:
             with await server.client() as quiet, await server.client() as asking:
                 assert (await ask(asking)).status == 200
                 assert await over(quiet)

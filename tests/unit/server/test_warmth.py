@@ -11,6 +11,7 @@ import pytest
 
 from mirror.server.warmth import is_warm, warm
 from mirror.tasks import spawn
+from tests.support.caches import opened
 from tests.support.surface import noise
 
 DATA = noise("warmth", 3_000_000)
@@ -20,11 +21,8 @@ DATA = noise("warmth", 3_000_000)
 def file(tmp_path: Path) -> Iterator[int]:
     path = tmp_path / "blob"
     path.write_bytes(DATA)
-    descriptor = os.open(path, os.O_RDWR)
-    try:
+    with opened(path, os.O_RDWR) as descriptor:
         yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 def forget(descriptor: int) -> None:
@@ -43,11 +41,8 @@ def test_bytes_that_are_not_there_are_for_the_next_reading_to_tell(file: int) ->
 
 
 def test_so_are_descriptors_that_cannot_be_asked(tmp_path: Path) -> None:
-    descriptor = os.open(tmp_path, os.O_RDONLY)
-    try:
+    with opened(tmp_path) as descriptor:
         assert is_warm(descriptor, 1)
-    finally:
-        os.close(descriptor)
 
 
 async def test_what_is_cold_is_warm_afterwards(file: int) -> None:
@@ -69,9 +64,5 @@ async def test_many_may_be_warmed_at_once_and_read_what_is_there(file: int) -> N
 
 
 async def test_a_fault_of_the_disk_is_told(tmp_path: Path) -> None:
-    descriptor = os.open(tmp_path, os.O_RDONLY)
-    try:
-        with pytest.raises(OSError, match="directory"):
-            await warm(descriptor, 0, 1)
-    finally:
-        os.close(descriptor)
+    with opened(tmp_path) as descriptor, pytest.raises(OSError, match="directory"):
+        await warm(descriptor, 0, 1)

@@ -28,6 +28,7 @@ class ReadingDisk(Filesystem):
         self.reads = 0
         self.opening: OSError | None = None
         self.reading: OSError | None = None
+        self.removing: OSError | None = None
         self.begun = threading.Event()
         self.may_read = threading.Event()
         self.may_read.set()
@@ -36,6 +37,11 @@ class ReadingDisk(Filesystem):
         if self.opening is not None:
             raise self.opening
         return super().open_to_read(name, parent)
+
+    def remove(self, name: str, parent: int) -> bool:
+        if self.removing is not None:
+            raise self.removing
+        return super().remove(name, parent)
 
     def read(self, descriptor: int, size: int, offset: int) -> bytes:
         self.reads += 1
@@ -209,6 +215,35 @@ async def test_a_file_that_is_changed_while_it_is_verified_is_not_trusted(tmp_pa
         assert heard == [DIGEST]
 
 
+async def test_a_good_copy_that_came_while_a_bad_one_was_verified_is_not_put_aside(tmp_path: Path) -> None:
+    disk = ReadingDisk()
+    async with blobs_at(tmp_path, disk) as (blobs, heard):
+        flip(path_of(tmp_path, DIGEST))
+        disk.may_read.clear()
+        reader = spawn(content_of(blobs), "reader")
+        await asyncio.to_thread(disk.begun.wait, 10)
+        fetched = tmp_path / "fetched again by another process"
+        fetched.write_bytes(DATA)
+        os.replace(fetched, path_of(tmp_path, DIGEST))
+        disk.may_read.set()
+        assert await reader == DATA
+        assert heard == []
+        assert published(tmp_path) == [str(DIGEST)]
+
+
+async def test_a_bad_file_that_another_process_puts_aside_first_is_not_put_aside_again(tmp_path: Path) -> None:
+    disk = ReadingDisk()
+    async with blobs_at(tmp_path, disk) as (blobs, _):
+        flip(path_of(tmp_path, DIGEST))
+        disk.may_read.clear()
+        reader = spawn(content_of(blobs), "reader")
+        await asyncio.to_thread(disk.begun.wait, 10)
+        path_of(tmp_path, DIGEST).unlink()
+        disk.may_read.set()
+        assert await reader is None
+        assert blobs.quarantine.taken == 0
+
+
 async def test_closing_ends_a_verification_without_judging_the_file(tmp_path: Path) -> None:
     disk = ReadingDisk()
     async with blobs_at(tmp_path, disk) as (blobs, heard):
@@ -231,3 +266,20 @@ async def test_what_was_verified_is_known_without_a_look_at_it(tmp_path: Path) -
         assert blobs.knows(DIGEST)
         blobs.doubt(DIGEST)
         assert not blobs.knows(DIGEST)
+
+
+async def test_a_file_that_cannot_be_removed_is_as_well_known_as_before(tmp_path: Path) -> None:
+    disk = ReadingDisk()
+    async with blobs_at(tmp_path, disk) as (blobs, heard):
+        assert await content_of(blobs) == DATA
+        reads, disk.removing = disk.reads, OSError(errno.EIO, "")
+        with pytest.raises(StoreFailed):
+            await blobs.delete(DIGEST)
+        assert blobs.knows(DIGEST)
+        assert await content_of(blobs) == DATA
+        assert disk.reads == reads
+        blobs.doubt(DIGEST)
+        with pytest.raises(StoreFailed):
+            await blobs.delete(DIGEST)
+        assert not blobs.knows(DIGEST)
+        assert heard == []

@@ -117,6 +117,16 @@ def test_what_was_left_is_taken_up_with_its_size(layout: Layout) -> None:
     assert again.commit() is not None
 
 
+def test_what_is_whole_by_its_digest_needs_no_size_that_was_noted(layout: Layout) -> None:
+    _left(layout, DATA)
+    again = _begun(layout)
+    assert (again.offset, again.total) == (len(DATA), len(DATA))
+    again.expect(len(DATA))
+    with pytest.raises(SizeMismatch):
+        again.expect(len(DATA) - 1)
+    assert again.commit() is not None
+
+
 def test_what_was_never_taken_up_stays_when_it_is_left(layout: Layout, tmp_path: Path) -> None:
     _left(layout, DATA[:3000])
     again = Ingest(layout, DIGEST, durable=False)

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from mirror.errors import StoreBusy, StoreFailed
+from mirror.errors import Malformed, StoreBusy, StoreFailed
 from mirror.oci.digest import Digest
 from mirror.store.filesystem import Filesystem
-from mirror.store.layout import ALGORITHMS, VERSION, Layout
+from mirror.store.layout import ALGORITHMS, VERSION, Layout, ingest_digest, ingest_name
 from tests.support.caches import descriptors, layout_at
 
 DISK = Filesystem()
@@ -192,3 +192,12 @@ def test_the_space_is_that_of_the_directory_s_file_system(tmp_path: Path) -> Non
     with layout_at(tmp_path) as layout:
         total, free = layout.space()
         assert 0 < free <= total
+
+
+def test_an_ingest_is_called_after_its_blob_and_leads_back_to_it() -> None:
+    digest = Digest.of(b"x")
+    assert ingest_name(digest) == f"sha256-{digest.encoded}"
+    assert ingest_digest(ingest_name(digest)) == digest
+    for name in ("", "sha256", f"sha256:{digest.encoded}", f"{ingest_name(digest)}-1", "not ours"):
+        with pytest.raises(Malformed):
+            ingest_digest(name)

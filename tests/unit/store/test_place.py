@@ -19,6 +19,7 @@ from mirror.store.layout import Layout
 from mirror.store.leases import Leases
 from mirror.store.opening import begin
 from mirror.store.place import Place
+from tests.support.caches import opened
 
 DIGEST = Digest.of(b"x")
 MEMBER = Member("u", "a/b", str(DIGEST))
@@ -114,13 +115,10 @@ async def test_facts_are_written_into_the_new_one(taken: Taken, way: Callable[[P
 
 
 async def test_what_is_open_in_the_old_one_stays_readable(taken: Taken) -> None:
-    descriptor = os.open(taken.root / "version", os.O_RDONLY)
-    try:
+    with opened(taken.root / "version") as descriptor:
         removed(taken.root)
         assert await taken.place.look()
         assert os.read(descriptor, 1) == b"1"
-    finally:
-        os.close(descriptor)
 
 
 async def test_no_descriptor_is_left_over(taken: Taken) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import os
 import time
@@ -13,28 +12,7 @@ from mirror.store.filesystem import Filesystem
 from mirror.tasks import end, spawn
 from tests.support.caches import blob, path_of, published, room_of
 from tests.support.houses import house_at
-
-
-class Rounds:
-    """The pauses between rounds: each ends when it is told to."""
-
-    def __init__(self) -> None:
-        self.pauses: list[float] = []
-        self._begun: asyncio.Queue[None] = asyncio.Queue()
-        self._may_end: asyncio.Queue[None] = asyncio.Queue()
-
-    async def pause(self, seconds: float) -> None:
-        self.pauses.append(seconds)
-        self._begun.put_nowait(None)
-        await self._may_end.get()
-
-    async def next(self) -> None:
-        """Wait for the end of a round."""
-        async with asyncio.timeout(10):
-            await self._begun.get()
-
-    def go_on(self) -> None:
-        self._may_end.put_nowait(None)
+from tests.support.pauses import Pauses
 
 
 async def test_the_files_are_counted_then_the_bounds_kept_round_after_round(tmp_path: Path) -> None:
@@ -43,18 +21,18 @@ async def test_the_files_are_counted_then_the_bounds_kept_round_after_round(tmp_
             digest, data = blob(number)
             path_of(tmp_path, digest).write_bytes(data)
             os.utime(path_of(tmp_path, digest), (number, number))
-        rounds = Rounds()
-        task = spawn(house.rounds.run(rounds.pause), "housekeeping")
-        await rounds.next()
+        pauses = Pauses()
+        task = spawn(house.rounds.run(pauses.pause), "housekeeping")
+        await pauses.next()
         assert (house.keeping.size, len(published(tmp_path))) == (900, 9)  # with an index that knew none of them
         oldest = blob(2)[0]
         house.keeping.used(str(oldest), time.time())
         house.put(100, 101)
-        rounds.go_on()
-        await rounds.next()
+        pauses.go_on()
+        await pauses.next()
         assert house.keeping.size == 900
         assert path_of(tmp_path, oldest).exists()  # its use was noted before anything went
-        assert rounds.pauses == [5.0, 5.0]
+        assert pauses.seconds == [5.0, 5.0]
         await end(task)
         assert task.cancelled()
 
@@ -62,33 +40,33 @@ async def test_the_files_are_counted_then_the_bounds_kept_round_after_round(tmp_
 async def test_leftovers_are_cleared_away_in_the_first_round_and_every_ten_minutes(tmp_path: Path) -> None:
     async with house_at(tmp_path) as house:
         leftover = tmp_path / "ingest" / f"sha256-{blob(1)[0].encoded}"
-        rounds = Rounds()
+        pauses = Pauses()
         leftover.touch()  # in the way of an ingest
-        task = spawn(house.rounds.run(rounds.pause), "housekeeping")
-        await rounds.next()
+        task = spawn(house.rounds.run(pauses.pause), "housekeeping")
+        await pauses.next()
         assert not leftover.exists()
         leftover.touch()
         for _ in range(119):
-            rounds.go_on()
-            await rounds.next()
+            pauses.go_on()
+            await pauses.next()
         assert leftover.exists()
-        rounds.go_on()
-        await rounds.next()
+        pauses.go_on()
+        await pauses.next()
         assert not leftover.exists()
-        assert sum(rounds.pauses[:120]) == 600.0
+        assert sum(pauses.seconds[:120]) == 600.0
         await end(task)
 
 
 async def test_a_quarantine_that_grows_is_cleared_in_the_next_round(tmp_path: Path) -> None:
     async with house_at(tmp_path) as house:
-        rounds = Rounds()
-        task = spawn(house.rounds.run(rounds.pause), "housekeeping")
-        await rounds.next()
+        pauses = Pauses()
+        task = spawn(house.rounds.run(pauses.pause), "housekeeping")
+        await pauses.next()
         for digest in house.put(*range(20)):
             house.blobs.quarantine.take(digest)
         assert len(list((tmp_path / "quarantine").iterdir())) == 20
-        rounds.go_on()
-        await rounds.next()
+        pauses.go_on()
+        await pauses.next()
         assert len(list((tmp_path / "quarantine").iterdir())) == 16
         await end(task)
 

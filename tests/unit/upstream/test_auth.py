@@ -196,6 +196,17 @@ async def test_a_young_token_that_is_refused_is_not_replaced() -> None:
         assert login.issued == 2
 
 
+async def test_a_young_token_of_a_login_that_is_refused_is_not_replaced() -> None:
+    upstream = _alice()
+    async with FakeRegistry() as server, transport(Upstream(endpoints=(server.url,))) as session:
+        login = server.require_bearer("alice", "canary")
+        access = _access(session, Door("fake", URL(server.url), insecure=True), upstream)
+        first = await access.answer([_bearer(server.realm)], "a/b", None)
+        with pytest.raises(Denied, match="refuses a token that was made for this"):
+            await access.answer([_bearer(server.realm)], "a/b", first)
+        assert login.issued == 1
+
+
 async def test_a_token_that_earns_a_400_is_renewed_only_if_it_has_some_age() -> None:
     clock = Clock()
     async with FakeRegistry() as server, transport(Upstream(endpoints=(server.url,))) as session:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -40,56 +42,58 @@ class Held:
         self.clock.advance(seconds)
 
 
+@asynccontextmanager
+async def answered(held: Held, limits: Limits) -> AsyncIterator[BlobBody]:
+    """The body of a whole answer, for which this bandwidth is allowed."""
+    setting = Setting(limits=limits)
+    async with RawUpstream([answer("200 OK", [f"Content-Length: {len(DATA)}"], DATA)]) as server:
+        upstream = Upstream(endpoints=(server.url,))
+        async with transport(upstream, setting) as session:
+            session.download = held.turnstile
+            registry = Registry("fake", upstream, setting.limits, session, setting.clock)
+            async with registry.blob("a/b", Digest.of(DATA)) as body:
+                yield body
+            await registry.aclose()
+
+
 async def whole(body: BlobBody, pieces: list[bytes]) -> None:
     while piece := await body.read():
         pieces.append(piece)
 
 
 async def test_a_body_waits_for_its_bandwidth_as_long_as_that_takes() -> None:
-    held, setting = Held(), Setting(limits=Limits(read_timeout=SILENCE))
-    async with RawUpstream([answer("200 OK", [f"Content-Length: {len(DATA)}"], DATA)]) as server:
-        upstream = Upstream(endpoints=(server.url,))
-        async with transport(upstream, setting) as session:
-            session.download = held.turnstile
-            registry = Registry("fake", upstream, setting.limits, session, setting.clock)
-            async with registry.blob("a/b", Digest.of(DATA)) as body:
-                pieces: list[bytes] = []
-                reading = spawn(whole(body, pieces), "reading")
-                await held.waiting.wait()
-                assert pieces == [DATA[:PORTION]]  # the burst
-                with pytest.raises(TimeoutError):
-                    async with asyncio.timeout(SILENCE * 1.2):
-                        await asyncio.shield(reading)
-                assert not reading.done()
-                held.free.set()
-                await reading
-                assert b"".join(pieces) == DATA
-                assert max(map(len, pieces)) <= PORTION
-                assert sum(held.asked) == pytest.approx((len(DATA) - PORTION) / RATE)
-                assert body.held >= SILENCE
-            await registry.aclose()
+    held = Held()
+    async with answered(held, Limits(read_timeout=SILENCE)) as body:
+        pieces: list[bytes] = []
+        reading = spawn(whole(body, pieces), "reading")
+        await held.waiting.wait()
+        assert pieces == [DATA[:PORTION]]  # the burst
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(SILENCE * 1.2):
+                await asyncio.shield(reading)
+        assert not reading.done()
+        held.free.set()
+        await reading
+        assert b"".join(pieces) == DATA
+        assert max(map(len, pieces)) <= PORTION
+        assert sum(held.asked) == pytest.approx((len(DATA) - PORTION) / RATE)
+        assert body.held >= SILENCE
 
 
 async def test_what_is_there_already_is_taken_at_once_and_waited_for_afterwards() -> None:
-    held, setting = Held(), Setting(limits=Limits())
-    async with RawUpstream([answer("200 OK", [f"Content-Length: {len(DATA)}"], DATA)]) as server:
-        upstream = Upstream(endpoints=(server.url,))
-        async with transport(upstream, setting) as session:
-            session.download = held.turnstile
-            registry = Registry("fake", upstream, setting.limits, session, setting.clock)
-            async with registry.blob("a/b", Digest.of(DATA)) as body:
-                got = await body.read()
-                assert not held.asked
-                more = b""
-                while not more:
-                    await asyncio.sleep(0.001)
-                    more = body.read_ready()
-                assert len(more) <= PORTION
-                assert not held.asked
-                reading = spawn(body.read(), "reading")
-                await held.waiting.wait()
-                assert held.asked[0] >= len(more) / RATE
-                held.free.set()
-                assert DATA.startswith(got + more + await reading)
-                await end(reading)
-            await registry.aclose()
+    held = Held()
+    async with answered(held, Limits()) as body:
+        got = await body.read()
+        assert not held.asked
+        more = b""
+        while not more:
+            await asyncio.sleep(0.001)
+            more = body.read_ready()
+        assert len(more) <= PORTION
+        assert not held.asked
+        reading = spawn(body.read(), "reading")
+        await held.waiting.wait()
+        assert held.asked[0] >= len(more) / RATE
+        held.free.set()
+        assert DATA.startswith(got + more + await reading)
+        await end(reading)

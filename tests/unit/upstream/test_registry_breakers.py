@@ -111,7 +111,7 @@ async def test_an_endpoint_that_cannot_be_reached_is_left_alone_after_the_second
             await _failed(registry, "manifest")
         began = time.perf_counter()
         error = await _failed(registry, "manifest")
-        assert time.perf_counter() - began < 0.05
+        assert time.perf_counter() - began < 1  # on a busy machine, too: nobody waits
         assert "cannot be reached: connection refused; next try in 10 s" in str(error)
         assert (type(error), error.retry_after) == (Unreachable, 10)
         assert len(setting.exchanges) == 2
@@ -165,7 +165,7 @@ async def test_when_every_endpoint_is_left_alone_the_answer_comes_at_once_with_t
         await _failed(registry, "manifest")
         began = time.perf_counter()
         error = await _failed(registry, "manifest")
-        assert time.perf_counter() - began < 0.05
+        assert time.perf_counter() - began < 1  # on a busy machine, too: nobody waits
         assert (type(error), error.retry_after) == (Throttled, 20)
         assert (one.count(), two.count()) == (1, 1)
 

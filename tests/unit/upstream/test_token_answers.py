@@ -51,6 +51,14 @@ def test_a_token_is_young_for_ten_seconds_unless_it_expires_before(told: object,
     assert not token.young(1000.0 + seconds)
 
 
+def test_a_token_is_renewed_from_four_fifths_of_its_life_on_and_over_at_its_end() -> None:
+    token = parse(b'{"token": "t", "expires_in": 100}', 1000.0)
+    assert token.fresh(1079.9)
+    assert not token.fresh(1080.0)
+    assert token.valid(1099.9)
+    assert not token.valid(1100.0)
+
+
 def test_a_lifetime_that_is_not_told_is_a_minute() -> None:
     token = parse(b'{"token": "t"}', 1000.0)
     assert (token.issued, token.lifetime) == (1000.0, 60.0)

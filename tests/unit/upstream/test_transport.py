@@ -118,13 +118,13 @@ async def test_a_connection_that_takes_too_long_is_given_up() -> None:
 
 
 async def test_an_answer_may_take_longer_than_a_connection() -> None:
-    setting = Setting(Limits(connect_timeout=0.2, first_byte_timeout=5))
+    setting = Setting(Limits(connect_timeout=0.6, first_byte_timeout=5))
     answered = asyncio.Event()
     async with (
         RawUpstream([Until(answered), *OK]) as upstream,
         transport(Upstream(endpoints=(upstream.url,)), setting) as session,
     ):
-        asyncio.get_running_loop().call_later(0.4, answered.set)
+        asyncio.get_running_loop().call_later(0.9, answered.set)
         assert await _get(session, upstream.url) == b"{}"
         assert await _get(session, upstream.url) == b"{}"
 

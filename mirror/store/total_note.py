@@ -1,0 +1,26 @@
+"""The size that a blob will have, noted beside the part of it that is there: who goes on with it knows the whole."""
+
+from __future__ import annotations
+
+import os
+
+from mirror.store.filesystem import Filesystem
+
+_NAME = "total"
+_DIGITS = 20  # of the largest size that a file may have
+
+
+def note_total(files: Filesystem, directory: int, total: int) -> None:
+    """Note it in the ingest's directory, whatever stood there. Blocks. Raises OSError, and may have torn it then."""
+    descriptor, _ = files.open_to_write(_NAME, directory)
+    try:
+        files.truncate(descriptor, 0)
+        files.write(descriptor, str(total).encode(), 0)
+    finally:
+        os.close(descriptor)
+
+
+def noted_total(files: Filesystem, directory: int) -> int | None:
+    """What is noted there; None if nothing is, or nothing that is a number. Blocks. Raises OSError."""
+    text = files.read_note(_NAME, directory, _DIGITS) or b""
+    return int(text) if text.isdigit() else None
