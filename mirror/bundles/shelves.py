@@ -10,7 +10,7 @@ from mirror.bundles.archive import PIECE, Files
 from mirror.bundles.layout import path_of
 from mirror.errors import MirrorError
 from mirror.oci.digest import Digest
-from mirror.store.blobs import OpenBlob
+from mirror.store.open_blob import OpenBlob
 
 
 class Shelves(Protocol):

@@ -18,9 +18,9 @@ from mirror.pull.memory import SMALL, Memory
 from mirror.pull.reading import opened, read_whole
 from mirror.pull.turns import SOMEBODYS, Wish
 from mirror.pull.upstreams import Target
-from mirror.store.blobs import OpenBlob
 from mirror.store.catalog import Key
 from mirror.store.index import Member
+from mirror.store.open_blob import OpenBlob
 from mirror.store.store import Store
 
 

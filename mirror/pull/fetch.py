@@ -30,8 +30,8 @@ from mirror.pull.ranges import Ranges, Ways
 from mirror.pull.rescue import begin_alike
 from mirror.pull.sink import Sink
 from mirror.pull.upstreams import Target
-from mirror.store.blobs import OpenBlob
 from mirror.store.index import Member
+from mirror.store.open_blob import OpenBlob
 from mirror.store.store import Store
 from mirror.upstream.blob_body import BlobBody
 

@@ -6,7 +6,7 @@ import os
 
 from mirror.errors import StoreFailed
 from mirror.oci.digest import Digest
-from mirror.store.blobs import OpenBlob
+from mirror.store.open_blob import OpenBlob
 from mirror.store.store import Store
 from mirror.tasks import worked
 

@@ -17,8 +17,8 @@ from mirror.pull.passing import Passing
 from mirror.pull.reading import opened
 from mirror.pull.rescue import spooled
 from mirror.pull.writing import Writing
-from mirror.store.blobs import OpenBlob
 from mirror.store.ingest import Ingest
+from mirror.store.open_blob import OpenBlob
 from mirror.store.runs import Runs
 from mirror.store.spool import Spool
 from mirror.store.store import Store

@@ -9,9 +9,6 @@ import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
 
 from cachetools import LRUCache
 
@@ -21,6 +18,7 @@ from mirror.oci.digest import Digest
 from mirror.store.index import DatabaseError, Index
 from mirror.store.ingest import Stamp
 from mirror.store.layout import Layout
+from mirror.store.open_blob import OpenBlob
 from mirror.store.quarantine import Quarantine
 from mirror.store.writer import Writer
 
@@ -33,26 +31,6 @@ _NO_FILE = {errno.ELOOP, errno.EINVAL, errno.ENXIO}  # a link, a directory, a FI
 _UNREADABLE = {errno.EIO, errno.EBADMSG, errno.EUCLEAN, errno.ENODATA}  # its bytes are lost; all else may pass
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class OpenBlob:
-    """An open file that was whole when it was opened. It stays readable through deletion (S5); its holder closes it."""
-
-    digest: Digest
-    size: int
-    descriptor: int
-
-    def close(self) -> None:
-        os.close(self.descriptor)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 class Blobs:

@@ -10,11 +10,11 @@ from typing import Self
 
 from mirror.errors import StoreFailed
 from mirror.oci.digest import Digest
-from mirror.store.blobs import OpenBlob
 from mirror.store.filesystem import Filesystem
 from mirror.store.images import Images
 from mirror.store.index import DatabaseError, Index
 from mirror.store.layout import ALGORITHMS
+from mirror.store.open_blob import OpenBlob
 
 _TABLES = {"images", "needs", "pins", "blobs"}
 
