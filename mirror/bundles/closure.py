@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -11,7 +12,7 @@ from mirror.oci.digest import Digest
 from mirror.oci.manifest import Kind, classify
 from mirror.oci.platforms import platforms_of
 
-_MOST = 100_000  # manifests of one image
+_MOST = 20_000  # manifests of one image
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +42,9 @@ def walk(root: Digest, find: Callable[[Digest], Document | None]) -> Iterator[Do
 
     Raises Malformed when there are more than any image has.
     """
-    seen, waiting = {root}, [root]
+    seen, waiting = {root}, deque([root])
     while waiting:
-        document = find(waiting.pop(0))
+        document = find(waiting.popleft())
         if document is None:
             continue
         yield document

@@ -20,6 +20,7 @@ from mirror.oci.media_types import may_be_a_manifests
 VERSION = 1
 LARGEST = 32 * 1024**2  # bytes of the JSON: some 300 000 blobs
 MANIFEST = 4 * 1024**2  # bytes of a manifest
+MANIFESTS = 64 * 1024**2  # bytes of all manifests: who takes a bundle holds what they name
 
 T = TypeVar("T")
 
@@ -60,6 +61,11 @@ class Contents:
     def size(self) -> int:
         """Bytes of what is in the bundle."""
         return sum(piece.size for piece in self.pieces)
+
+    @property
+    def manifests_size(self) -> int:
+        """Bytes of all manifests, those that are left out included."""
+        return sum(piece.size for piece in (*self.pieces, *self.left_out) if piece.media_type is not None)
 
     def known(self) -> dict[Digest, Piece]:
         """Every piece that is in the bundle or with its receiver, by its digest."""
@@ -118,6 +124,8 @@ def _check(contents: Contents) -> None:
     manifests = {piece.digest for piece in (*contents.pieces, *contents.left_out) if piece.media_type is not None}
     if not manifests.issuperset(image.digest for image in contents.images):
         raise _refused("the contents of the bundle name an image without its manifest")
+    if contents.manifests_size > MANIFESTS:
+        raise _refused("the manifests of the bundle are larger than those of any")
     order = [piece.media_type is None for piece in contents.pieces]
     if order != sorted(order):
         raise _refused("the bundle does not begin with its manifests")

@@ -22,6 +22,7 @@ from mirror.oci.media_types import DOCKER_MANIFEST
 LIST = "manifest.json"
 _LARGEST_LIST = 16 * 1024**2  # bytes
 _LARGEST_CONFIG = 16 * 1024**2
+_CONFIGS = 256 * 1024**2  # of all images, each of which is read and held
 _LAYERS = 1000  # of one image
 _IMAGES = 10_000
 _CONFIG_TYPE = "application/vnd.docker.container.image.v1+json"
@@ -37,6 +38,7 @@ class DockerArchive:
         self._files = files
         self._paths: dict[Digest, str] = {}
         self._bodies: dict[Digest, bytes] = {}
+        self._configs = 0  # bytes of configurations
         for entry in _entries(read(files, LIST, _LARGEST_LIST) or b""):
             self._add(entry)
 
@@ -66,6 +68,9 @@ class DockerArchive:
         config = read(self._files, config_path, _LARGEST_CONFIG)
         if config is None:
             raise _refused("the configuration of an image is not in it")
+        self._configs += len(config)
+        if self._configs > _CONFIGS:
+            raise _refused("its configurations are larger than those of any")
         diffs = _diffs(config)
         if len(diffs) != len(layers) or len(layers) > _LAYERS:
             raise _refused("an image has other layers than its configuration says")
@@ -110,7 +115,7 @@ def _diffs(config: bytes) -> list[Digest]:
         document = orjson.loads(config)
         match document:
             case {"rootfs": {"diff_ids": list(diffs)}}:
-                return [Digest.parse(str(diff)) for diff in diffs]
+                return [Digest.parse(diff if isinstance(diff, str) else "") for diff in diffs]
     except (orjson.JSONDecodeError, Malformed):
         pass
     raise _refused("the configuration of an image cannot be read")
@@ -118,7 +123,7 @@ def _diffs(config: bytes) -> list[Digest]:
 
 def _name(tag: object) -> Name:
     try:
-        name, _ = Name.parse(str(tag))
+        name, _ = Name.parse(tag if isinstance(tag, str) else "")
     except Malformed:
         raise _refused("an image has a name that is none") from None
     return name

@@ -10,9 +10,10 @@ from functools import cached_property
 
 import orjson
 
-from mirror.bundles.contents import Contents, Piece
+from mirror.bundles.contents import LARGEST, MANIFESTS, Contents, Piece
 from mirror.bundles.names import FULL_NAME, REF_NAME
 from mirror.bundles.seal import seal
+from mirror.errors import Code, Refused
 from mirror.oci.digest import Digest
 from mirror.oci.media_types import OCI_INDEX
 
@@ -46,13 +47,18 @@ class Plan:
 
     @cached_property
     def heading(self) -> tuple[tuple[str, bytes], ...]:
-        """The files that come before the content, in their order, each with its path."""
-        encoded = self.contents.encode()
+        """The files that come before the content, in their order, each with its path.
+
+        Raises Refused for more than any mirror would take.
+        """
+        encoded, index = self.contents.encode(), index_of(self.contents)
+        if len(encoded) > LARGEST or len(index) > MOST_OF_AN_INDEX or self.contents.manifests_size > MANIFESTS:
+            raise Refused("that is more than one bundle can hold: take fewer images at once", code=Code.BAD_REQUEST)
         return (
             (LAYOUT, MARK),
             (CONTENTS, encoded),
             (SEAL, seal(encoded, self.key)),
-            (INDEX, index_of(self.contents)),
+            (INDEX, index),
         )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain
-from typing import BinaryIO
+from typing import Protocol
 
 from mirror.bundles.archive import PIECE
 from mirror.bundles.contents import LARGEST, Contents
@@ -21,14 +21,26 @@ _FIRST = {LAYOUT, CONTENTS, SEAL}
 _MOST = LARGEST + 1024 * 1024  # bytes up to the end of the seal
 
 
-def passed_on(pipe: BinaryIO, key: bytes | None) -> tuple[Contents, bool, Iterator[bytes]]:
+class Pipe(Protocol):
+    """As a buffered reader is."""
+
+    def read(self, size: int, /) -> bytes:
+        """So many bytes, fewer at the end."""
+        ...
+
+    def read1(self, size: int, /) -> bytes:
+        """What has come, at most so many bytes; none at the end."""
+        ...
+
+
+def passed_on(pipe: Pipe, key: bytes | None) -> tuple[Contents, bool, Iterator[bytes]]:
     """What comes, whether it is signed, and all its bytes. `key`: the signature has to be by it. Raises Refused."""
     begin, files = _heading(pipe)
     is_signed = check(files[CONTENTS], files[SEAL], key)
-    return Contents.parse(files[CONTENTS]), is_signed, chain([begin], iter(lambda: pipe.read(PIECE), b""))
+    return Contents.parse(files[CONTENTS]), is_signed, chain([begin], iter(lambda: pipe.read1(PIECE), b""))
 
 
-def _heading(pipe: BinaryIO) -> tuple[bytes, dict[str, bytes]]:
+def _heading(pipe: Pipe) -> tuple[bytes, dict[str, bytes]]:
     """The bytes that were read, and the files that are complete."""
     reader, read, files = TarReader(), bytearray(), dict[str, bytearray]()
     current, left = bytearray(), 0

@@ -7,7 +7,7 @@ A tag counts as checked now, and does not run out, because where bundles go nobo
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 
 from mirror.bundles.closure import Document, walk
 from mirror.bundles.contents import Contents, Image
@@ -19,51 +19,80 @@ from mirror.store.index import Member
 from mirror.store.journal import Sighting
 from mirror.store.store import Store
 
+MOST = 1_000_000  # manifests and blobs of the images, for each repository
 _CENTURY = 100 * 365 * 86400.0  # seconds
+_TURN = 64  # notes until others have their turn
+_WAITING = 128 * _TURN  # notes that wait to be written
 
 
 class Publishing:
     """Of one bundle. `documents`: its manifests, those included that its sender left out."""
 
-    def __init__(self, store: Store, contents: Contents, documents: Mapping[Digest, Document]) -> None:
+    def __init__(
+        self, store: Store, contents: Contents, documents: Mapping[Digest, Document], most: int = MOST
+    ) -> None:
+        """`most`: manifests and blobs that there is something to say of."""
         self._store = store
         self._contents = contents
         self._documents = documents
+        self._most = most
         self._known = contents.known()
         self._here: set[Digest] = set()
+        self._said = 0
+        # Of the tags of an image one is enough to say what its repository has.
+        named = ((image.name.upstream, image.name.repository, image.digest) for image in contents.images)
+        self._images = dict(zip(named, contents.images, strict=True)).values()
 
-    def keep(self, when: float) -> None:
+    async def keep(self, when: float) -> None:
         """Note the images before their blobs come, so that making room for one does not cost another."""
         for document in self._documents.values():
             needs = [str(entry.digest) for entry in (*document.blobs, *document.manifests)]
             self._store.images.note(str(document.digest), needs)
-        for image in self._contents.images:
+            await self._rest(len(needs))
+        for image in self._images:
             self._store.images.pulled((image.name.upstream, image.name.repository, str(image.digest)), when)
+            await self._rest()
 
     async def check(self) -> None:
         """That every image is whole. Raises Refused, and nothing has been said of any."""
-        for image in self._contents.images:
-            for document in self._walk(image):
+        left = self._most
+        for image in self._images:
+            async for document in self._walk(image):
+                left -= 1 + len(document.blobs) + len(document.manifests)
+                if left < 0:
+                    raise Refused("the images of the bundle consist of too much", code=Code.BAD_REQUEST)
                 for blob in document.blobs:
                     await self._check(blob.digest, blob.foreign)
 
     async def publish(self, when: float) -> None:
         """Say all there is to say; it is on disk when this returns. When cancelled, it is said in part."""
-        for image in self._contents.images:
-            for document in self._walk(image):
+        for image in self._images:
+            async for document in self._walk(image):
                 self._prove(image, document.digest, document.media_type)
                 for blob in document.blobs:
                     if blob.digest in self._known:
                         self._prove(image, blob.digest, None)
+                        await self._rest()
+        for image in self._contents.images:
             self._point(image, when)
-            await asyncio.sleep(0)  # there may be thousands
+            await self._rest()
         await self._store.flush()
 
-    def _walk(self, image: Image) -> list[Document]:
+    async def _walk(self, image: Image) -> AsyncIterator[Document]:
         try:
-            return list(walk(image.digest, self._found))
+            for document in walk(image.digest, self._found):
+                yield document
+                await self._rest(1 + len(document.blobs) + len(document.manifests))
         except Malformed as error:
             raise Refused(str(error), code=Code.BAD_REQUEST) from error
+
+    async def _rest(self, said: int = 1) -> None:
+        """After each of what may be thousands: let others have their turn, and what was noted be written."""
+        before, self._said = self._said, self._said + said
+        if self._said // _TURN > before // _TURN:
+            await asyncio.sleep(0)
+        if self._said // _WAITING > before // _WAITING:
+            await self._store.flush()
 
     def _found(self, digest: Digest) -> Document | None:
         document = self._documents.get(digest)

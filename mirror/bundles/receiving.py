@@ -86,7 +86,7 @@ class Receiving:
         if piece.media_type is not None:
             self._held = bytearray()
         else:
-            self._keep()
+            await self._keep()
         self._incoming = await Incoming.begin(self._store, piece)
 
     async def _write(self, data: bytes) -> None:
@@ -101,7 +101,7 @@ class Receiving:
         self._held = None
         if incoming is not None:
             if held is not None:
-                self._read(incoming.piece, bytes(held))
+                await self._read(incoming.piece, bytes(held))
             was_here = incoming.is_here
             await incoming.finish()
             self._incoming = None
@@ -116,7 +116,7 @@ class Receiving:
     async def _open(self) -> None:
         """The heading is complete: what it tells is what has to come."""
         mark, contents, sealed, index = self._heading
-        check(contents, sealed, None)
+        await asyncio.to_thread(check, contents, sealed, None)
         self._contents = await asyncio.to_thread(Contents.parse, contents)
         if mark != MARK or index != await asyncio.to_thread(index_of, self._contents):
             raise _refused("its index is not that of its contents")
@@ -127,13 +127,14 @@ class Receiving:
         for piece in self._contents.left_out:
             self._skipped += 1
             if piece.media_type is not None:
-                self._read(piece, await self._stored(piece))
+                await self._read(piece, await self._stored(piece))
 
-    def _read(self, piece: Piece, body: bytes) -> None:
+    async def _read(self, piece: Piece, body: bytes) -> None:
         try:
-            self._documents[piece.digest] = read_document(piece.digest, body, piece.media_type)
+            document = await asyncio.to_thread(read_document, piece.digest, body, piece.media_type)
         except Malformed:
             raise _refused("a manifest in it is not what its digest names, or none") from None
+        self._documents[piece.digest] = document
 
     async def _stored(self, piece: Piece) -> bytes:
         """A manifest that the sender has left out because it is here."""
@@ -146,16 +147,16 @@ class Receiving:
         with blob:
             return await self._store.run(os.pread, blob.descriptor, MANIFEST, 0)
 
-    def _keep(self) -> None:
+    async def _keep(self) -> None:
         """All manifests have come: their images are known."""
         if not self._kept:
             self._kept = True
-            self._publishing().keep(self._now())
+            await self._publishing().keep(self._now())
 
     async def _publish(self) -> Received:
         if len(self._heading) < len(_HEADING) or next(self._expected, None) is not None:
             raise _refused("it ends too soon")
-        self._keep()
+        await self._keep()
         publishing = self._publishing()
         await publishing.check()
         await publishing.publish(self._now())

@@ -52,16 +52,16 @@ def verified(piece: Piece, shelves: Shelves) -> Iterator[bytes]:
 
 def write_archive(plan: Plan, shelves: Shelves, target: Path) -> None:
     """Write the archive into a file, which is there once it is whole. Raises MirrorError, OSError."""
-    part = target.with_name(f"{target.name}.part")
-    try:
-        with part.open("wb") as file:
+    part = target.with_name(f"{target.name}.{os.getpid()}.part")
+    with part.open("xb") as file:  # through no link that somebody else has put there
+        try:
             for data in archive_of(plan, shelves):
                 file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
 
 
 def write_directory(plan: Plan, shelves: Shelves, blobs: Path, target: Path) -> None:
@@ -69,6 +69,7 @@ def write_directory(plan: Plan, shelves: Shelves, blobs: Path, target: Path) -> 
 
     The heading comes last, so that what is not written to its end is no layout. Raises MirrorError, OSError.
     """
+    heading = plan.heading
     target.mkdir(parents=True, exist_ok=True)
     if any(target.iterdir()):
         raise MirrorError(f"{target} is not empty: name a directory that is to be made")
@@ -79,7 +80,7 @@ def write_directory(plan: Plan, shelves: Shelves, blobs: Path, target: Path) -> 
         if not _linked(blobs / piece.digest.algorithm / piece.digest.encoded, path, piece):
             with path.open("xb") as file:
                 file.writelines(verified(piece, shelves))
-    for name, data in sorted(plan.heading, key=lambda file: file[0] == INDEX):
+    for name, data in sorted(heading, key=lambda file: file[0] == INDEX):
         (target / name).write_bytes(data)
 
 

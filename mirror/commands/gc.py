@@ -15,7 +15,7 @@ import click
 from mirror.amounts import size
 from mirror.commands.admin_client import AdminClient
 from mirror.commands.invocation import config_option, fail, load, misconfigured, words
-from mirror.commands.tag_ordering import where_options
+from mirror.commands.where import where_options
 from mirror.config.quantities import parse_size
 from mirror.errors import ConfigurationError, MirrorError, StoreBusy
 from mirror.healthcheck import admin_url

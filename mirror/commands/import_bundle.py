@@ -14,7 +14,7 @@ from contextlib import closing
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import click
 
@@ -23,7 +23,7 @@ from mirror.bundles.contents import Contents
 from mirror.bundles.layout import Plan
 from mirror.bundles.names import Name
 from mirror.bundles.parcel import Parcel, open_parcel
-from mirror.bundles.piped import passed_on
+from mirror.bundles.piped import Pipe, passed_on
 from mirror.bundles.receiving import Receiving
 from mirror.bundles.seal import read_key
 from mirror.bundles.writing import archive_of
@@ -81,7 +81,7 @@ def command(
         called = None if name is None else Name.parse(name)[0]
         receive = partial(_tried if dry_run else _sent_parcel, url, settings)
         if source == PIPE:
-            contents, _, pieces = passed_on(sys.stdin.buffer, key)
+            contents, _, pieces = passed_on(cast(Pipe, sys.stdin.buffer), key)
             document = _sent(url, settings, pieces)
         else:
             with closing(opened(Path(source))) as files:

@@ -57,7 +57,7 @@ class Ordering:
 
     def order(self, document: Document) -> dict[str, Any]:
         """The pull that has been begun or joined. Refused has the code NAME_UNKNOWN where no upstream is meant."""
-        return self._asked("POST", PATH, document)
+        return self._asked("POST", PATH, document, Code.NAME_UNKNOWN)
 
     def kept(self) -> dict[str, Any]:
         """The images that the mirror keeps ready."""
@@ -85,11 +85,13 @@ class Ordering:
     def close(self) -> None:
         self._connection.close()
 
-    def _asked(self, method: str, path: str, document: Document | None = None) -> dict[str, Any]:
+    def _asked(
+        self, method: str, path: str, document: Document | None = None, absent: Code = Code.NOT_FOUND
+    ) -> dict[str, Any]:
         response = self._sent(method, path, document)
         found = self._document(response)
         if response.status not in (200, 202):
-            raise _refusal(response.status, found)
+            raise _refusal(response.status, found, absent)
         return found
 
     def _sent(self, method: str, path: str, document: Document | None = None) -> HTTPResponse:
@@ -120,7 +122,8 @@ def _object(body: bytes, url: str) -> dict[str, Any]:
     return document
 
 
-def _refusal(status: int, document: Document) -> Refused:
+def _refusal(status: int, document: Document, absent: Code = Code.NOT_FOUND) -> Refused:
+    """`absent`: what is not there, where that is what is answered."""
     words = " ".join(str(document.get("error") or f"the mirror answered {status}").split())[:_WORDS]
-    code = Code.NAME_UNKNOWN if status == Code.NAME_UNKNOWN.status else Code.DENIED
+    code = {absent.status: absent, Code.DENIED.status: Code.DENIED}.get(status, Code.INTERNAL)
     return Refused("".join(letter for letter in words if letter.isprintable()), code=code)

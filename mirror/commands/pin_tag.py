@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from mirror.commands.invocation import config_option
-from mirror.commands.tag_ordering import carry_out, where_options
+from mirror.commands.tag_ordering import carry_out
+from mirror.commands.where import where_options
 
 
 @click.command()

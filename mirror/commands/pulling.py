@@ -114,7 +114,9 @@ def pull_all(ordering: Ordering, wanted: Iterable[Wanted], shown: Shown, *, canc
         try:
             failed += not _pulled(ordering, one, shown, cancel)
         except MirrorError as error:
-            click.echo(f"{one.image}: {words(error)}{_advice(error.code.name, one.registry)}", err=True)
+            unknown = error.code is Code.NAME_UNKNOWN  # what is denied here is so by the mirror: no login helps
+            advice = _advice(error.code.name, one.registry) if unknown else ""
+            click.echo(f"{one.image}: {words(error)}{advice}", err=True)
             failed += 1
     if failed:
         sys.exit(FAILED)

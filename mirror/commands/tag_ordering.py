@@ -1,11 +1,10 @@
-"""What the commands that change a tag have in common: their options, and how it is said that it was done."""
+"""What the commands that change a tag have in common: how it is done, and said that it was."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -13,15 +12,6 @@ from mirror.commands.invocation import fail, misconfigured, words
 from mirror.commands.tag_asking import Document, Tags, chosen_tags
 from mirror.commands.tag_words import standing
 from mirror.errors import ConfigurationError, MirrorError
-
-_Command = Callable[..., Any]
-
-
-def where_options(command: _Command) -> _Command:
-    """`--url` and `--json`."""
-    url = "The admin listener to ask, such as http://127.0.0.1:5001, instead of the configured one."
-    command = click.option("--json", "as_json", is_flag=True, help="Print the mirror's answer as it is.")(command)
-    return click.option("--url", help=url)(command)
 
 
 def carry_out(config: Path | None, url: str | None, order: Callable[[Tags], Document], as_json: bool) -> None:

@@ -10,14 +10,14 @@ import click
 from mirror.commands.invocation import config_option, fail, misconfigured, words
 from mirror.commands.tag_asking import chosen_tags
 from mirror.commands.tag_words import move_lines, tag_lines
+from mirror.commands.where import where_options
 from mirror.errors import ConfigurationError, MirrorError
 
 
 @click.command()
 @config_option
-@click.option("--url", help="The admin listener to ask, such as http://127.0.0.1:5001, instead of the configured one.")
+@where_options
 @click.option("--history", is_flag=True, help="Every move that was seen, the newest first: when, from what, to what.")
-@click.option("--json", "as_json", is_flag=True, help="Print the mirror's answer as it is.")
 @click.argument("image")
 def command(config: Path | None, url: str | None, history: bool, as_json: bool, image: str) -> None:
     """Show where the known tags of IMAGE point, and what clients are given for them.

@@ -25,11 +25,13 @@ _HEADERS = {
 def upload(url: str, pieces: Iterator[bytes]) -> dict[str, Any]:
     """What the mirror at the admin listener's `url` answers to a bundle.
 
-    Raises Refused when it answers no, OSError when nobody answers, and what `pieces` raises: the mirror then has a
-    bundle that breaks off.
+    Raises ValueError when the URL is none of plain http, Refused when it answers no, OSError when nobody answers, and
+    what `pieces` raises: the mirror then has a bundle that breaks off.
     """
     parts = urlsplit(url)
-    connection = HTTPConnection(parts.hostname or "", parts.port or 80, timeout=_TIMEOUT)
+    if parts.scheme != "http" or not parts.hostname or parts.username is not None:
+        raise ValueError("not a URL that begins with http:// and a host")
+    connection = HTTPConnection(parts.hostname, parts.port or 80, timeout=_TIMEOUT)
     try:
         # One that is refused while it is sent is no more read to its end, but the answer says why.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):

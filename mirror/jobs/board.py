@@ -29,6 +29,10 @@ class Board:
         self._news = asyncio.Event()
         self._closed = False
 
+    def __len__(self) -> int:
+        """How many lines there are."""
+        return len(self._lines)
+
     def write(self, key: str, **line: object) -> None:
         """This is what the line says from now on."""
         self._number += 1

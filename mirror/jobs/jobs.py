@@ -1,6 +1,6 @@
 """The jobs of one process: begun, joined, watched and cancelled by their ids. Knows no HTTP, and no times of day.
 
-A login that was lent lives as long as its job, and nowhere else.
+A login that was lent lives as long as its job and what that has begun to fetch, and nowhere else.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from enum import StrEnum
 from mirror.errors import Code, ConfigurationError, MirrorError, Refused
 from mirror.jobs.board import Board
 from mirror.jobs.borrowed import Borrowed
+from mirror.jobs.loans import Loans
 from mirror.jobs.order import Order
 from mirror.jobs.sources import Quiet, Source, Urgent
 from mirror.jobs.walk import Ground, Walk
@@ -29,6 +30,7 @@ from mirror.tasks import end, spawn
 
 _RUNNING = 64  # at a time
 _REMEMBERED = 100  # that have ended
+_LINES = 50_000  # that these have to tell, some 30 MiB
 
 _log = logging.getLogger(__name__)
 _Key = tuple[str, str, str, tuple[str, ...], bool, Loan | None]
@@ -79,6 +81,7 @@ class Jobs:
 
     def __init__(self, means: Means) -> None:
         self._means = means
+        self._loans = Loans(means.lend, means.pulls.fetches)
         self._jobs: OrderedDict[str, Job] = OrderedDict()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._running: dict[_Key, Job] = {}
@@ -128,6 +131,7 @@ class Jobs:
 
     async def aclose(self) -> None:
         await end(*self._tasks.values())
+        await self._loans.aclose()
 
     def _begin(self, order: Order, login: Loan | None, *, urgent: bool) -> tuple[Job, bool]:
         image = order.image
@@ -158,7 +162,7 @@ class Jobs:
 
     async def _borrow(self, job: Job, login: Loan) -> str:
         try:
-            upstream = self._means.lend(job.target.upstream, login, job.id)
+            upstream = self._loans.lend(job.target.upstream, login, job.id)
         except ConfigurationError:
             raise Refused("what is configured for that registry cannot be used now", code=Code.UNAVAILABLE) from None
         try:
@@ -166,7 +170,7 @@ class Jobs:
             borrowed = Borrowed(means.pulls, means.store, lent, job.target, self._ways(job)())
             return await self._carry_out(job, lambda: borrowed)
         finally:
-            await upstream.registry.aclose()
+            self._loans.give_back(upstream)
 
     async def _carry_out(self, job: Job, ways: Callable[[], Source]) -> str:
         means, target = self._means, job.target
@@ -205,6 +209,12 @@ class Jobs:
             self._end(job, State.FAILED, error="it ended by a fault of the mirror", code=Code.INTERNAL.name)
         elif not job.board.closed:  # its task had not even taken its first step
             self._end(job, State.CANCELLED, error="it was cancelled")
-        ended = [one for one in self._jobs.values() if one.state is not State.RUNNING]
-        for old in ended[: max(len(ended) - _REMEMBERED, 0)]:
-            del self._jobs[old.id]
+        self._forget()
+
+    def _forget(self) -> None:
+        """Let those go that have ended before the last ones: the more they have to tell, the fewer are kept."""
+        number, lines = 0, 0
+        for job in reversed([one for one in self._jobs.values() if one.state is not State.RUNNING]):
+            number, lines = number + 1, lines + len(job.board)
+            if number > _REMEMBERED or (lines > _LINES and number > 1):
+                del self._jobs[job.id]

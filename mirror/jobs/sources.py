@@ -9,16 +9,17 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from mirror.errors import Refused
+from mirror.errors import Code, Refused
 from mirror.oci.digest import Digest
 from mirror.pull.content import Manifest, Readable
 from mirror.pull.fetch import Fetch
 from mirror.pull.fetches import Reader
+from mirror.pull.frugality import State, state_of
 from mirror.pull.images import Part
 from mirror.pull.manifests import Question
 from mirror.pull.pulls import Pulls
 from mirror.pull.turns import Wish
-from mirror.pull.upstreams import Target
+from mirror.pull.upstreams import Target, Upstream
 from mirror.store.store import Store
 
 _AGAIN = 1.0  # seconds between two looks for a place that nobody else needs
@@ -67,7 +68,7 @@ class Urgent:
 
 
 class Quiet:
-    """While there is nothing better to do: no client waits for a place because of it."""
+    """While there is nothing better to do: no client waits for a place, or lacks a pull, because of it."""
 
     def __init__(self, pulls: Pulls, target: Target, store: Store, client: str) -> None:
         self._pulls = pulls
@@ -76,6 +77,8 @@ class Quiet:
         self._urgent = Urgent(pulls, target, client)
 
     async def manifest(self, reference: str | Digest) -> Brought:
+        if is_spared(self._target.upstream) and not await self._is_here(reference):
+            raise Refused("what is left of that registry's pull limit is for clients", code=Code.BUSY)
         return await self._urgent.manifest(reference)
 
     async def blob(self, part: Part) -> Readable | None:
@@ -95,11 +98,19 @@ class Quiet:
             await self._pulls.blobs.head(target, part.digest)
         return None
 
+    async def _is_here(self, reference: str | Digest) -> bool:
+        return isinstance(reference, Digest) and await self._pulls.shelf.find(self._target, reference) is not None
+
 
 def insistent(target: Target) -> Target:
     """The same repository for who wants no answer from memory, whatever clients may ask for."""
     upstream = target.upstream
     return Target(replace(upstream, policy=replace(upstream.policy, honours_no_cache=True)), target.repository)
+
+
+def is_spared(upstream: Upstream) -> bool:
+    """Whether no more pulls are left than the operator keeps for what clients ask for."""
+    return state_of(upstream.registry.budget, upstream.policy.reserve) is State.RESERVE
 
 
 def is_busy(error: Exception) -> bool:

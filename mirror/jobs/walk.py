@@ -32,6 +32,7 @@ _AT_ONCE = 4  # blobs; Docker takes three
 _MANIFESTS = 1000  # of one order
 _BLOBS = 20_000
 _DEEP = 8  # referrers of referrers, and indexes of indexes
+_TOLD = 100  # platforms that an image is made for
 _TRIES = 5  # of what is refused because too much is asked for
 _PAUSE = 5.0  # seconds before another try, where nobody has named any
 
@@ -68,6 +69,8 @@ class Walk:
         return top
 
     async def _manifest(self, reference: str | Digest, depth: int, platform: str = "") -> Digest:
+        if isinstance(reference, Digest) and reference in self._seen:
+            return reference  # a thousand indexes that list one another would be a million questions
         if len(self._seen) >= _MANIFESTS or depth > _DEEP:
             raise Refused("the image is made of more manifests than any image has reason to be", code=Code.BAD_UPSTREAM)
         brought = await self._patient(lambda: self._ways().manifest(reference))
@@ -93,7 +96,7 @@ class Walk:
         by_name = {str(one.digest): one.digest for one in read.manifests}
         wanted = chosen({name: listed.get(name, "") for name in by_name}, self._order.platforms)
         if by_name and not wanted:
-            there = sorted({platform for platform in listed.values() if "/" in platform})
+            there = sorted({platform for platform in listed.values() if "/" in platform})[:_TOLD]
             self._board.write("platforms", event="platforms", platforms=there)
             raise Absent("the image is not made for that platform", code=Code.MANIFEST_UNKNOWN)
         for name, platform in wanted.items():

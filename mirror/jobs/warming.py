@@ -15,12 +15,12 @@ from pathlib import Path
 
 from mirror.config.images import Kept
 from mirror.errors import Malformed, MirrorError, Refused
-from mirror.jobs.jobs import Jobs
+from mirror.jobs.jobs import Jobs, State
 from mirror.jobs.lists import LARGEST, Entry, parse_list
 from mirror.jobs.order import Order
+from mirror.jobs.sources import is_spared
 from mirror.oci.image_name import ImageName
 from mirror.oci.platform_choice import parse_platform
-from mirror.pull.frugality import State, state_of
 from mirror.pull.upstreams import Asked, Upstream, Upstreams
 
 _LONGEST_SLEEP = 3600.0  # seconds: a clock that is set is noticed within an hour
@@ -99,13 +99,12 @@ class Warming:
             _log.warning("%s is not kept ready: %s", order.image, error)
             return True
         await self._jobs.wait(job)
-        return True
+        return job.state is not State.FAILED or not _spares(upstream)
 
 
 def _spares(upstream: Upstream) -> bool:
     """Whether what is left is for clients."""
-    registry = upstream.registry
-    return registry.is_resting or state_of(registry.budget, upstream.policy.reserve) is State.RESERVE
+    return upstream.registry.is_resting or is_spared(upstream)
 
 
 async def _orders(kept: Kept) -> list[Order]:

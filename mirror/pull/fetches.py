@@ -15,7 +15,7 @@ from mirror.pull.following import Following
 from mirror.pull.ranges import Ways
 from mirror.pull.sharing import Sharing
 from mirror.pull.turns import SOMEBODYS, Places, Ticket, Turns, Wish
-from mirror.pull.upstreams import Target
+from mirror.pull.upstreams import Target, Upstream
 from mirror.pull.width import Widths
 from mirror.store.store import Store
 from mirror.tasks import end, spawn
@@ -158,6 +158,11 @@ class Fetches:
         """Whether this digest is being fetched, from whichever upstream."""
         ingest = self._ingests.get(digest)
         return (target.name, digest) in self._fetches or (ingest is not None and ingest.locked())
+
+    async def left(self, upstream: Upstream) -> None:
+        """Wait until nothing is fetched from this very upstream, with the login that it has. May be cancelled."""
+        while fetch := next((one for one in self._fetches.values() if one.target.upstream is upstream), None):
+            await fetch.ended.wait()
 
     async def aclose(self) -> None:
         """Break every fetch off, keeping what it has got."""

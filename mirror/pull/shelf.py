@@ -117,7 +117,7 @@ class Shelf:
             raise Nonsense(f"{target.name} sent another manifest than the one that its digest names")
         self._memory.put(str(content), body)
         await self._store_bytes(content, body)
-        self._store.images.note(str(content), needs_of_read(read, body))
+        self._store.images.note(str(content), await worked(len(body), needs_of_read, read, body))
         return read, digest, content
 
     async def _store_bytes(self, content: Digest, body: bytes) -> None:

@@ -5,6 +5,7 @@ A tag is only pinned to what can be had: what is cached whole, or what the upstr
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from mirror.store.catalog import Key
 from mirror.store.journal import Move
 from mirror.store.store import Store
 from mirror.store.tag_pins import TagPin
+
+_TURN = 100  # tags that are looked at before others have their turn on the loop
 
 Choice = Callable[[Sequence[Move], str | None], str]  # of the moves, and what clients are given now
 
@@ -70,7 +73,12 @@ class TagKeeping:
         Raises Malformed for what is no image's name, Refused for one that leads nowhere, or names a digest.
         """
         target, tag = self._find(image)
-        return tuple(self._known(target, name) for name in (self._names(target) if tag is None else [tag]))
+        found: list[KnownTag] = []
+        for name in self._names(target) if tag is None else [tag]:
+            found.append(self._known(target, name))
+            if len(found) % _TURN == 0:
+                await asyncio.sleep(0)  # a repository may have a hundred thousand
+        return tuple(found)
 
     async def history(self, image: str) -> list[Move]:
         """The moves of these tags, the newest first. Raises as `tags` does."""

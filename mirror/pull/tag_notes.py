@@ -89,8 +89,8 @@ class TagNotes:
         self._heard.pop(place.key, None)
         self._facts.forget_absent(replace(place.key, kind="absent"))
         lifetime = FOR_EVER if record.lasting else policy.lifetime(place.tag)
+        self._journal(place, self._facts.tag(place.key), record, client)
         self._facts.put_tag(place.key, succeeding(known, record, policy.hold), lifetime)
-        self._journal(place, known, record, client)
 
     def forget(self, place: Place, client: str = "") -> None:
         """Note that the upstream has no such tag. `client`: for whom it was asked."""
@@ -112,7 +112,10 @@ class TagNotes:
                 self.write(Place(target, key), record, client)
 
     def _known(self, place: Place) -> TagRecord | None:
-        """What is known of the tag, if only from the journal where new digests of it are held back."""
+        """What is known of the tag, if only from the journal where new digests of it are held back.
+
+        Else who can take a tag away could have a new digest given at once, by way of there being none for a while.
+        """
         record = self._facts.tag(place.key)
         if record is not None or place.key.variant or not place.target.upstream.policy.hold:
             return record

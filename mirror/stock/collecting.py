@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
-from mirror.errors import StoreFailed
+from mirror.errors import Code, Refused, StoreFailed
 from mirror.store.choice import Choice, Going, Staying
 from mirror.store.databases import LOSSES
 from mirror.store.images import Name
 from mirror.store.store import Store
 
 _TROUBLE = "the cache cannot be looked through just now"
+_GATHERING = "what images need is still being gathered from their manifests: try again soon"
+_PATIENCE, _PAUSE = 20.0, 0.1  # seconds for that, and between two looks
 MOST = 2000  # things that are told one by one; the rest is counted
 
 
@@ -22,7 +25,7 @@ class Collecting:
         self._store = store
 
     async def rehearsed(self, target: int | None) -> dict[str, Any]:
-        """What `collected` would do. Raises StoreFailed."""
+        """What `collected` would do. Raises StoreFailed, Refused (BUSY) in an index that was just made."""
         told = await self._told(target)
         try:
             choice = await self._store.house.plan(target)
@@ -31,7 +34,7 @@ class Collecting:
         return told | {"dry_run": True} | _document(choice, choice.bytes)
 
     async def collected(self, target: int | None) -> dict[str, Any]:
-        """Make the room, and tell what went. Raises StoreFailed."""
+        """Make the room, and tell what went. Raises as `rehearsed`."""
         told = await self._told(target)
         try:
             choice, removed = await self._store.house.collect(target)
@@ -41,10 +44,19 @@ class Collecting:
 
     async def _told(self, target: int | None) -> dict[str, Any]:
         try:
+            await self._gathered()
             images = await self._store.images.count()
         except LOSSES as error:
             raise StoreFailed(_TROUBLE) from error
         return {"target": target, "size": self._store.size, "limit": self._store.limit, "images": images}
+
+    async def _gathered(self) -> None:
+        """Wait until images are known: before, blobs go, of whatever image. Raises Refused, one of LOSSES."""
+        for _ in range(int(_PATIENCE / _PAUSE)):
+            if await self._store.images.are_gathered():
+                return
+            await asyncio.sleep(_PAUSE)
+        raise Refused(_GATHERING, code=Code.BUSY, retry_after=10)
 
 
 def _document(choice: Choice, removed: int) -> dict[str, Any]:

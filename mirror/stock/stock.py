@@ -57,10 +57,11 @@ class Stock:
 
     async def pin(self, text: str) -> dict[str, Any]:
         """Keep what this names; the pin that it has become, with what it means."""
-        pin = await self._look(lambda looking: pin_of(looking, self._premises.naming, text))
-        await self._kept(self._store.images.pin(pin))
-        _log.info("pinned by the operator: %s", pin)
-        return await self._look(lambda looking: meaning(looking, pin, looking.images.list()))
+        async with self._changes:  # or what is told to be kept may be what is just being removed
+            pin = await self._look(lambda looking: pin_of(looking, self._premises.naming, text))
+            await self._kept(self._store.images.pin(pin))
+            _log.info("pinned by the operator: %s", pin)
+            return await self._look(lambda looking: meaning(looking, pin, looking.images.list()))
 
     async def unpin(self, text: str) -> dict[str, Any]:
         """Let go of a pin; which one, with what it meant."""

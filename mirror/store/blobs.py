@@ -112,13 +112,18 @@ class Blobs:
         if self.on_gone is not None:
             await self._write_index.flush()  # else others would take it for a file that has vanished
         try:
-            return await asyncio.get_running_loop().run_in_executor(
+            was_there = await asyncio.get_running_loop().run_in_executor(
                 self._threads, self._files.remove, *self._layout.blob(digest)
             )
         except OSError as error:
             if known is not None and known != _DOUBTED:
                 self.trusted(digest, known)  # it is still there, and as the one used last not the next to be tried
             raise StoreFailed(f"a blob cannot be removed: {error.strerror}") from error
+        stamp = self._stamps.get(digest, _DOUBTED)
+        if stamp != _DOUBTED and not self._is_still(digest, stamp.inode):
+            self._stamps[digest] = _DOUBTED
+            self._forget(digest)  # again: somebody has asked for it, and verified it, just before it went
+        return was_there
 
     async def aclose(self) -> None:
         """End the verifications that are under way."""
@@ -161,12 +166,13 @@ class Blobs:
             if error.errno not in _MISSING:
                 self._quarantine(digest)
             return error.errno in _MISSING
+        if not self._is_still(digest, stamp.inode):
+            return True  # it was removed meanwhile, or another process was first, and may have fetched it again
         if is_right:
             self.trusted(digest, stamp)
-        elif self._is_still(digest, stamp.inode):  # else another process was first, and may have fetched it again
-            self._quarantine(digest)
-            return False
-        return True
+            return True
+        self._quarantine(digest)
+        return False
 
     def _is_still(self, digest: Digest, inode: int) -> bool:
         """Whether it is this file that has the name."""

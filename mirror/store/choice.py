@@ -7,6 +7,7 @@ upstream that cannot be asked just now only when the bound cannot be kept otherw
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
@@ -25,7 +26,9 @@ _LARGER_BY_INDEX = f"""
 SELECT digest, size FROM blobs INDEXED BY large_blobs WHERE size > {LARGE:d} AND size > ? AND pinned = 0
 ORDER BY size DESC
 """  # noqa: S608
-_BY_WORTH = "SELECT upstream, repository, digest, content, last_pull FROM images WHERE held = 1 ORDER BY worth"
+_BY_WORTH = "SELECT upstream, repository, digest, content, last_pull, worth FROM images WHERE held = 1 ORDER BY worth"
+_PARENTS = "SELECT parent FROM needs WHERE child = ?"
+_PULLED = "SELECT 1 FROM images WHERE content = ? AND held = 1 AND worth > ?"
 
 
 class Why(Enum):
@@ -59,13 +62,17 @@ class Demand:
 
 @dataclass(frozen=True, slots=True)
 class Going:
-    """`parts` go together, in this order. `image` and what follows are of an image, else empty."""
+    """`parts` go together, in this order. `image` and what follows are of an image, else empty.
+
+    `worth`: at most that of the images that are to be gone with it.
+    """
 
     why: Why
     parts: tuple[tuple[str, int], ...]
     image: Name | None = None
     tags: tuple[str, ...] = ()
     last_pull: float | None = None
+    worth: float = -math.inf
 
     @property
     def bytes(self) -> int:
@@ -96,14 +103,42 @@ class Choice:
 
 
 def choose(index: Index, demand: Demand) -> Choice:
-    """What is to go for this. Some microseconds for each thing that goes, and for each that is passed over."""
+    """What is to go for this. Some microseconds for each thing that goes, and for each that is passed over.
+
+    Nothing as long as it is not known which blobs are of the images that are pinned.
+    """
     choosing = _Choosing(index, demand)
+    if index.stage < GATHERED and Images(index).all_pins().patterns:
+        return Choice((), (), max(demand.bytes, 0))
     choosing.loose()
     choosing.images()
     choosing.postponed()
     if index.stage < GATHERED:
         choosing.rest()
     return Choice(tuple(choosing.going), tuple(choosing.staying), max(choosing.bytes, 0))
+
+
+def still_going(index: Index, batch: Iterable[Going]) -> list[Going]:
+    """Those of which nothing is needed or pinned since they were chosen, or was pulled, once those before are gone."""
+    found: list[Going] = []
+    gone: set[str] = set()
+    for going in batch:
+        parts = {digest for digest, _ in going.parts}
+        if going.why is Why.TOO_LARGE or not _is_wanted(index, going, gone | parts):
+            found.append(going)
+            gone |= parts
+    return found
+
+
+def _is_wanted(index: Index, going: Going, gone: set[str]) -> bool:
+    if going.image is not None and Images(index).is_pinned(going.parts[0][0]):
+        return True
+    for digest, _ in going.parts:
+        if any(parent not in gone for (parent,) in index.read(_PARENTS, (digest,))):
+            return True
+        if any(index.read(_PULLED, (digest, going.worth))):
+            return True
+    return False
 
 
 def larger_than(index: Index, size: int) -> list[tuple[str, int]]:
@@ -127,6 +162,7 @@ class _Choosing:
         self._demand = demand
         self._gone = set(demand.gone)
         self._later: list[tuple[Name, str, float]] = []
+        self._worth = -math.inf  # of those that were looked at, the greatest
         self.bytes = demand.bytes
         self.files = demand.files
         self.going: list[Going] = []
@@ -150,9 +186,10 @@ class _Choosing:
     def images(self) -> None:
         images = Images(self._index)
         pins = images.all_pins()
-        for upstream, repository, digest, content, last_pull in self._index.read(_BY_WORTH):
+        for upstream, repository, digest, content, last_pull, worth in self._index.read(_BY_WORTH):
             if self._is_done:
                 return
+            self._worth = worth
             name = (upstream, repository, digest)
             pattern = pins.covering(name[:2], digest, images.tags(name)) if pins.patterns else None
             if pattern is not None:
@@ -177,7 +214,8 @@ class _Choosing:
             if self._is_done:
                 return
             if digest not in self._demand.spared:
-                self._goes(Going(Why.LEAST_USED, self._stored(self._release.document(digest))))
+                parts = self._stored(self._release.document(digest))
+                self._goes(Going(Why.LEAST_USED, parts, worth=self._worth))
 
     def _image(self, name: Name, content: str, last_pull: float, why: Why) -> None:
         parts = self._release.image(name, content)
@@ -185,7 +223,7 @@ class _Choosing:
             self._release.take_back(name, parts)
             self._stays(Why.IN_USE, name, name[2])
         elif stored := self._stored(parts):
-            self._goes(Going(why, stored, name, Images(self._index).tags(name), last_pull))
+            self._goes(Going(why, stored, name, Images(self._index).tags(name), last_pull, self._worth))
 
     def _stored(self, parts: Iterable[Part]) -> tuple[tuple[str, int], ...]:
         there = ((part.digest, part.size) for part in parts if part.digest not in self._gone)

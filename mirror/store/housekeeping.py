@@ -76,7 +76,8 @@ class Housekeeping:
         self.size += size
 
     def note_uses(self) -> None:
-        """Hand what `used` has collected to the writer."""
+        """Hand to the writer what `used` has collected, and which images were pulled."""
+        self._removal.note_pulls()
         if self._used:
             uses, self._used = self._used, {}
             self._databases.write_index.submit(lambda index: index.touch(uses))
@@ -145,7 +146,7 @@ class Housekeeping:
         return await self._choose(target)
 
     async def collect(self, target: int | None) -> tuple[Choice, int]:
-        """Bring the cache within its bounds, or down to `target` bytes; what was chosen, and bytes that went.
+        """Bring the cache within its bounds, or down to `target` bytes; what was chosen and went, and its bytes.
 
         What is being fetched or read stays, and what is pinned. May be cancelled, and then leaves off in the middle.
         Raises StoreFailed, or one of LOSSES.
@@ -153,8 +154,8 @@ class Housekeeping:
         before = self.evicted
         async with self._evicting, self._leases.hold("evict", _PATIENCE):
             choice = await self.plan(target)
-            await self._carry_out(choice.going)
-        return choice, self.evicted - before
+            went = await self._carry_out(choice.going)
+        return replace(choice, going=tuple(went)), self.evicted - before
 
     async def _has_room(self, ingest: Ingest) -> bool:
         total, _ = self._layout.space()
@@ -232,8 +233,8 @@ class Housekeeping:
         choice = await self._removal.choose(demand, self._busy())
         return replace(choice, going=(*(Going(Why.TOO_LARGE, (one,)) for one in large), *choice.going))
 
-    async def _carry_out(self, going: Iterable[Going]) -> None:
-        await self._removal.carry_out(going, self._busy, self._removed)
+    async def _carry_out(self, going: Iterable[Going]) -> list[Going]:
+        return await self._removal.carry_out(going, self._busy, self._removed)
 
     def _removed(self, size: int, was_there: bool) -> None:
         self.evicted += size if was_there else 0

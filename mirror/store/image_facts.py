@@ -12,7 +12,7 @@ from mirror.store.catalog import Catalog, Key, Note
 from mirror.store.databases import Databases
 from mirror.store.facts import Facts
 from mirror.store.images import PIN, Image, Images, Name, Sizes
-from mirror.store.index import DatabaseError, Index
+from mirror.store.index import GATHERED, DatabaseError, Index
 from mirror.store.pull_notes import PullNotes
 from mirror.store.release import Belongings, belongings
 
@@ -64,7 +64,6 @@ class ImageFacts:
 
     def note(self, document: str, needs: Iterable[str]) -> None:
         """Note what a document needs that has just been stored, or read."""
-        self._documents[document] = None
         children = [*needs]
         self._databases.write_index.submit(lambda index: Images(index).note(document, children))
 
@@ -86,6 +85,10 @@ class ImageFacts:
     async def count(self) -> int:
         """How many images are held. Raises one of LOSSES."""
         return await self._ask(Images.count)
+
+    async def are_gathered(self) -> bool:
+        """Whether it is known of all that is stored which images it is, and what they need. Raises one of LOSSES."""
+        return await self._databases.on_thread(lambda index, _: index.stage >= GATHERED)
 
     async def closure(self, digest: str) -> Sizes:
         """What a document needs and what that needs, itself first: digests, with the bytes of each that is stored."""

@@ -42,6 +42,10 @@ WITH RECURSIVE above (digest) AS (
 SELECT upstream, repository, images.digest, blobs.pinned FROM above
 LEFT JOIN blobs ON blobs.digest = above.digest LEFT JOIN images ON content = above.digest AND held = 1
 """
+_WHOLE = """
+SELECT images.digest FROM needs JOIN images ON images.content = needs.parent AND images.held = 1
+WHERE needs.child = ? AND images.upstream = ? AND images.repository = ? ORDER BY last_pull DESC LIMIT 1
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +121,8 @@ class Images:
     def note_pulls(self, pulls: Mapping[Name, float]) -> None:
         """Note that clients were given these manifests, and when, by the wall clock.
 
-        A manifest that an image of the same repository lists is a part of that, and no image itself.
+        A manifest that an image of the same repository lists is a part of that, and no image itself: its pull is one
+        of that image, of several the one that was pulled last.
         """
         for name, when in pulls.items():
             self._note_pull(name, when)
@@ -189,22 +194,24 @@ class Images:
         )
 
     def _note_pull(self, name: Name, when: float) -> None:
-        query = "SELECT last_pull, worth FROM images WHERE upstream = ? AND repository = ? AND digest = ?"
-        known = next(self._index.read(query, name), None)
-        if known is not None:
-            change = "UPDATE images SET last_pull = ?, worth = ? WHERE upstream = ? AND repository = ? AND digest = ?"
-            last_pull, before = known
-            self._index.write(change, (max(last_pull, when), worth(last_pull, before, when), *name))
+        if self._note_another(name, when):
             return
         member = self._index.member(*name)
         content = name[2] if member is None or member.content is None else member.content
-        if not self._is_part(name, content):
+        whole = next(self._index.read(_WHOLE, (content, *name[:2])), None)
+        if whole is not None:
+            self._note_another((*name[:2], whole[0]), when)
+        else:
             insert = "INSERT INTO images SELECT ?, ?, ?, ?, ?, ?, ?, EXISTS (SELECT 1 FROM blobs WHERE digest = ?)"
             self._index.write(insert, (*name, content, when, when, when, content))
 
-    def _is_part(self, name: Name, content: str) -> bool:
-        query = (
-            "SELECT 1 FROM needs JOIN images ON images.content = needs.parent AND images.held = 1"
-            " WHERE needs.child = ? AND images.upstream = ? AND images.repository = ? LIMIT 1"
-        )
-        return any(self._index.read(query, (content, *name[:2])))
+    def _note_another(self, name: Name, when: float) -> bool:
+        """Note a pull of an image that was pulled before; whether it is one."""
+        query = "SELECT last_pull, worth FROM images WHERE upstream = ? AND repository = ? AND digest = ?"
+        known = next(self._index.read(query, name), None)
+        if known is None:
+            return False
+        change = "UPDATE images SET last_pull = ?, worth = ? WHERE upstream = ? AND repository = ? AND digest = ?"
+        last_pull, before = known
+        self._index.write(change, (max(last_pull, when), worth(last_pull, before, when), *name))
+        return True

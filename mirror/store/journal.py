@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from mirror.store.index import DatabaseError, Index
-from mirror.store.journal_schema import ADD, ALL_MOVES, LAST, MOVES, TRIM, TRIM_TAG
+from mirror.store.journal_schema import ADD, ALL_MOVES, LAST, LAST_DIGEST, MOVES, TRIM, TRIM_TAG
 from mirror.store.row_values import is_digest, is_media_type
 from mirror.store.writer import Writer
 
@@ -92,9 +92,12 @@ class Journal:
         self._write.submit(write, lambda: self._tell(noted))
 
     def last(self, upstream: str, repository: str, tag: str) -> str | None:
-        """The digest that the tag was last seen at; None where there is none. Reads the database: microseconds."""
+        """The digest that the tag was last seen at, if it is gone since or not; None where there is none.
+
+        Reads the database: microseconds.
+        """
         try:
-            digest = next(self._index.read(LAST, (upstream, repository, tag)), (None,))[0]
+            digest = next(self._index.read(LAST_DIGEST, (upstream, repository, tag)), (None,))[0]
         except DatabaseError:
             return None
         return digest if is_digest(digest) else None

@@ -14,6 +14,7 @@ CREATE TABLE IF NOT EXISTS moves (
     client TEXT NOT NULL          -- for whom it was asked; empty: for nobody but the mirror
 );
 CREATE INDEX IF NOT EXISTS moves_by_tag ON moves (upstream, repository, tag, number);
+CREATE INDEX IF NOT EXISTS moves_by_repository ON moves (upstream, repository, number);
 CREATE TABLE IF NOT EXISTS tag_pins (
     upstream TEXT NOT NULL,
     repository TEXT NOT NULL,
@@ -30,6 +31,8 @@ _COLUMNS = "upstream, repository, tag, old, new, seen, client, media_type, size"
 
 # The first three parameters are a tag: upstream, repository, tag.
 LAST = f"SELECT new FROM moves WHERE {_OF_THE_TAG} ORDER BY number DESC LIMIT 1"  # noqa: S608 - words of ours
+# The last digest that the tag had, also if it is gone since.
+LAST_DIGEST = f"SELECT coalesce(new, old) FROM moves WHERE {_OF_THE_TAG} ORDER BY number DESC LIMIT 1"  # noqa: S608
 ADD = """
 INSERT INTO moves (upstream, repository, tag, old, new, media_type, size, seen, client) VALUES (
     ?1, ?2, ?3, ?4, ?5,

@@ -164,6 +164,8 @@ def _fill_catalog(index: Index, catalog: Catalog) -> tuple[int, int]:
             members += 1
     for pin in pins_of(index):
         catalog.write(pin.note)
+    for pattern in Images(index).pins():
+        catalog.write(Note(Key(PIN, "", "", pattern), {}))
     for row in index.tags():
         key = Key("tag", row.upstream, row.repository, row.tag)
         if catalog.get(key) is None:

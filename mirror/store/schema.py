@@ -37,6 +37,7 @@ CREATE TABLE IF NOT EXISTS tags (
     checked REAL NOT NULL,        -- when the upstream last said so; wall clock, seconds
     PRIMARY KEY (upstream, repository, tag)
 ) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS tags_by_digest ON tags (upstream, repository, digest);
 CREATE TABLE IF NOT EXISTS documents (
     digest TEXT PRIMARY KEY       -- of a stored manifest or index whose needs are noted
 ) WITHOUT ROWID;

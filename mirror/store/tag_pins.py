@@ -60,6 +60,7 @@ class TagPins:
         self._tell = tell
         self._write = write
         self._note = note
+        self._writing: dict[Tag, TagPin | None] = {}  # what the database is to be told, and has not been yet
         self._read: dict[Tag, TagPin] | None = None  # not before it is asked for: the databases may not agree yet
 
     def __iter__(self) -> Iterator[TagPin]:
@@ -72,15 +73,16 @@ class TagPins:
 
     def put(self, pin: TagPin) -> None:
         """Have a tag answered with its digest from now on, in every process, whether or not it was pinned."""
-        self._pins[_tag(pin)] = pin
-        self._write.submit(lambda index: put_pins(index, [pin]))
+        self._pins[_tag(pin)] = self._writing[_tag(pin)] = pin
+        self._write.submit(lambda index: put_pins(index, [pin]), lambda: self._written(pin, pin))
         self._note(pin.note)
         self._tell(pin.key)
 
     def forget(self, pin: TagPin) -> None:
         """Have the tag answered as the upstream says."""
         self._pins.pop(_tag(pin), None)
-        self._write.submit(lambda index: index.write(FORGET_PIN, _tag(pin)))
+        self._writing[_tag(pin)] = None
+        self._write.submit(lambda index: index.write(FORGET_PIN, _tag(pin)), lambda: self._written(pin, None))
         self._note(Note(pin.key, None))
         self._tell(pin.key)
 
@@ -93,11 +95,16 @@ class TagPins:
             self._pins[_tag(pin)] = pin
 
     def read_again(self) -> None:
-        """Take up what the database has: another process may have written it."""
+        """Take up what the database has, and is about to have: another process may have written it."""
         try:
-            self._read = {_tag(pin): pin for pin in pins_of(self._index)}
+            read = {_tag(pin): pin for pin in pins_of(self._index)} | self._writing
         except DatabaseError:
             return
+        self._read = {tag: pin for tag, pin in read.items() if pin is not None}
+
+    def _written(self, about: TagPin, pin: TagPin | None) -> None:
+        if self._writing.get(_tag(about)) is pin:
+            self._writing.pop(_tag(about), None)
 
     @property
     def _pins(self) -> dict[Tag, TagPin]:

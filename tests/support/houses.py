@@ -32,7 +32,8 @@ class House:
     def __init__(self, layout: Layout, databases: Databases, blobs: Blobs, room: Room) -> None:
         self.layout = layout
         self.root = layout.root
-        self.removal = Removal(databases, blobs, PullNotes(databases.write_index))
+        self.pulls = PullNotes(databases.write_index)
+        self.removal = Removal(databases, blobs, self.pulls)
         leases = Leases(layout, Alone(), databases.flush)
         self.keeping = Housekeeping(layout, databases, self.removal, room, leases)
         self.databases = databases

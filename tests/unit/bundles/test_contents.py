@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mirror.bundles.contents import MANIFEST, Contents, Image, Piece
+from mirror.bundles.contents import MANIFEST, MANIFESTS, Contents, Image, Piece
 from mirror.bundles.names import Name
 from mirror.errors import Refused
 from mirror.oci.digest import Digest
@@ -113,3 +113,10 @@ def test_no_manifest_is_larger_than_a_mirror_reads() -> None:
     changed = document()
     changed["pieces"][0]["size"] = MANIFEST + 1
     assert "larger than any" in refused(changed)
+
+
+def test_manifests_that_nobody_could_hold_are_refused() -> None:
+    several = [Piece(Digest.of(b"%d" % number), MANIFEST, OCI_MANIFEST) for number in range(MANIFESTS // MANIFEST + 1)]
+    assert Contents.parse(Contents((), tuple(several[:-1])).encode()).manifests_size == MANIFESTS
+    with pytest.raises(Refused, match="larger than those of any"):
+        Contents.parse(Contents((), tuple(several[:-1]), tuple(several[-1:])).encode())

@@ -16,6 +16,7 @@ from mirror.oci.media_types import DOCKER_MANIFEST
 from tests.support import content
 from tests.support.bundles import docker_archive, written
 
+DEEP = b"[" * 1000 + b"]" * 1000
 LAYERS = {"a/layer.tar": b"first", "b/layer.tar": b"second"}
 
 
@@ -69,6 +70,8 @@ def listing(**changes: object) -> bytes:
         {"manifest.json": listing(Layers=["a/layer.tar", 3])},
         {"manifest.json": listing(Layers=["a/layer.tar"])},
         {"manifest.json": listing(RepoTags=["no name at all"])},
+        {"manifest.json": b'[{"Config":"config.json","Layers":["a/layer.tar"],"RepoTags":[' + DEEP + b"]}]"},
+        {"config.json": b'{"rootfs":{"diff_ids":[' + DEEP + b',"y"]}}'},
         {"config.json": b"{}"},
         {"config.json": b"{"},
         {"config.json": b'{"rootfs":{"diff_ids":["../x","y"]}}'},
@@ -78,3 +81,11 @@ def test_what_does_not_fit_together_is_refused_and_not_repeated(tmp_path: Path, 
     with pytest.raises(Refused, match="docker save") as refusal:
         opened(tmp_path, docker_archive(LAYERS, "app:1") | changes)
     assert "passwd" not in str(refusal.value)
+
+
+def test_configurations_that_are_larger_than_any_in_all_are_not_read(tmp_path: Path) -> None:
+    files = docker_archive(LAYERS, "app:1")
+    entries = json.loads(files["manifest.json"]) * 10_000
+    large = {"manifest.json": json.dumps(entries).encode(), "config.json": files["config.json"].ljust(12 * 1024**2)}
+    with pytest.raises(Refused, match="configurations"):
+        opened(tmp_path, files | large)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from mirror.bundles.closure import read_document
 from mirror.bundles.contents import Contents
-from mirror.bundles.publishing import Publishing
+from mirror.bundles.publishing import MOST, Publishing
 from mirror.errors import Refused
 from mirror.oci.digest import Digest
 from mirror.store.catalog import Key, TagRecord
@@ -21,11 +22,13 @@ NOW = 1_800_000_000.0
 TAG = Key("tag", HUB, "a/b", "1")
 
 
-def publishing(store: Store, kept: Kept, contents: Contents, without: Digest | None = None) -> Publishing:
+def publishing(
+    store: Store, kept: Kept, contents: Contents, without: Digest | None = None, most: int = MOST
+) -> Publishing:
     """`without`: the manifest that has not come."""
     manifests = [one for one in contents.known().values() if one.media_type is not None and one.digest != without]
     documents = {one.digest: read_document(one.digest, kept.held[one.digest], one.media_type) for one in manifests}
-    return Publishing(store, contents, documents)
+    return Publishing(store, contents, documents, most)
 
 
 async def fill(store: Store, kept: Kept) -> None:
@@ -40,7 +43,7 @@ async def test_each_repository_has_what_its_images_name_and_the_tag_lasts(tmp_pa
     async with store_at(tmp_path) as store:
         await fill(store, kept)
         said = publishing(store, kept, contents)
-        said.keep(NOW)
+        await said.keep(NOW)
         await said.check()
         await said.publish(NOW)
         facts = store.facts
@@ -127,3 +130,38 @@ async def test_what_the_sender_had_not_is_no_lack(tmp_path: Path) -> None:
         await said.check()
         await said.publish(NOW)
         assert store.facts.member(HUB, "a/b", str(second.digest)) is None
+
+
+async def test_what_is_said_of_images_is_bounded_and_said_once_for_all_tags(tmp_path: Path) -> None:
+    kept = Kept()
+    image = kept.image(b"layer")
+    tags = [named("a/b", image.digest, tag) for tag in ("1", "2", "3")]
+    async with store_at(tmp_path) as store:
+        await fill(store, kept)
+        await publishing(store, kept, contents_of(kept, tags), most=3).check()
+        with pytest.raises(Refused, match="too much"):
+            await publishing(store, kept, contents_of(kept, [*tags, named("c/d", image.digest)]), most=3).check()
+
+
+async def test_others_have_their_turn_while_much_is_said(tmp_path: Path) -> None:
+    kept = Kept()
+    image = kept.image(*(b"%d" % layer for layer in range(100)))
+    contents = contents_of(kept, [named("a/b", image.digest)])
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async with store_at(tmp_path) as store:
+        said = publishing(store, kept, contents)
+        other = asyncio.create_task(others())
+        try:
+            for telling in (said.publish(NOW), said.keep(NOW + 1)):
+                before = turns
+                await telling
+                assert turns > before
+        finally:
+            other.cancel()

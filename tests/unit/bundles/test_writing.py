@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -76,6 +77,18 @@ def test_a_file_is_there_once_it_is_whole(tmp_path: Path) -> None:
     assert [*tmp_path.iterdir()] == [target]
     with tarfile.open(target) as archive:
         assert len(archive.getmembers()) == 8
+
+
+def test_a_file_is_written_through_no_link_that_lies_there(tmp_path: Path) -> None:
+    kept = Kept()
+    other = tmp_path / "other"
+    other.write_bytes(b"somebody's")
+    links = [tmp_path / name for name in ("bundle.tar.part", f"bundle.tar.{os.getpid()}.part")]
+    for link in links:
+        link.symlink_to(other)
+    with pytest.raises(FileExistsError):
+        write_archive(plan_of(kept), kept, tmp_path / "bundle.tar")
+    assert (other.read_bytes(), [link.is_symlink() for link in links]) == (b"somebody's", [True, True])
 
 
 def test_a_directory_shares_the_files_of_the_cache(tmp_path: Path) -> None:

@@ -97,6 +97,14 @@ def test_words_of_a_refusal_are_one_printable_line() -> None:
     assert (refusal.value.code, len(str(refusal.value)) <= 500) == (Code.DENIED, True)
 
 
+@pytest.mark.parametrize(("status", "code"), [(404, Code.NOT_FOUND), (503, Code.INTERNAL), (403, Code.DENIED)])
+def test_a_pull_that_is_not_known_is_no_registry_that_is_not(status: int, code: Code) -> None:
+    refused = b'HTTP/1.0 %d No\r\n\r\n{"error": "no"}' % status
+    with answering(refused) as url, closing(Ordering(url)) as ordering, pytest.raises(Refused) as refusal:
+        next(ordering.events("x"))
+    assert refusal.value.code is code
+
+
 def test_progress_that_is_none_is_an_error() -> None:
     with answering(HEAD + b'\n{"event": "job"}\nnonsense\n') as url, closing(Ordering(url)) as ordering:
         events = ordering.events("x")

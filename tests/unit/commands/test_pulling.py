@@ -77,6 +77,19 @@ def test_how_it_is_shown_depends_on_where() -> None:
     assert isinstance(shown_on(Terminal(), as_json=True), Documents)
 
 
+def test_what_the_mirror_itself_does_not_take_is_not_mended_by_a_login(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    denying = {"upstreams": {"docker.io": {"deny": ["secret/*"]}}}
+    with MirrorThread(tmp_path, lambda _: denying) as served, closing(Ordering(url_of(served))) as ordering:
+        both = [*wanted("docker.io/secret/a"), *wanted("docker.io/NO")]
+        with pytest.raises(SystemExit):
+            pull_all(ordering, both, Lines(), cancel=False)
+    said = capfd.readouterr().err
+    assert "docker.io/secret/a: this mirror does not serve that repository\n" in said
+    assert "docker login" not in said
+
+
 def test_two_at_once_are_one_fetch_and_the_second_says_that_it_waits(tmp_path: Path) -> None:
     with held(tmp_path) as (served, gate):
         first = started(tmp_path, served, "app:v1")

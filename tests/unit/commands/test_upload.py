@@ -92,6 +92,14 @@ def test_where_nobody_listens_that_is_said() -> None:
     held.release()
 
 
+@pytest.mark.parametrize("url", ["", "127.0.0.1:5001", "https://127.0.0.1:5001", "http://"])
+def test_a_bundle_goes_nowhere_but_where_the_url_says(url: str) -> None:
+    pieces = iter([b"x"])
+    with pytest.raises(ValueError, match="http://"):
+        upload(url, pieces)
+    assert next(pieces) == b"x"
+
+
 def test_somebody_else_s_server_is_told_from_a_mirror_s(tmp_path: Path) -> None:
     with MirrorThread(tmp_path) as served:
         host, port = served.address

@@ -31,6 +31,13 @@ def test_who_has_looked_is_told_what_is_new() -> None:
     assert lines(board, seen) == [3]
 
 
+def test_it_is_as_long_as_it_has_lines() -> None:
+    board = Board()
+    for key in ("a", "b", "a"):
+        board.write(key)
+    assert len(board) == 2
+
+
 async def test_a_change_and_the_end_wake_who_waits() -> None:
     board = Board()
     board.write("a", n=1)

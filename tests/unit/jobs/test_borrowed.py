@@ -12,6 +12,7 @@ from mirror.jobs.borrowed import UNCONFIRMED
 from mirror.jobs.jobs import State
 from mirror.tasks import spawn
 from mirror.upstream.login import Kind, Login
+from tests.support.checker import until
 from tests.support.faults import Fault, Gate
 from tests.support.logins import basic
 from tests.support.orders import ALICE, APP, Ordered, end_of, order, ordered
@@ -145,3 +146,24 @@ async def test_two_with_different_logins_fetch_once(tmp_path: Path) -> None:
             await task
         assert {job.state for job, _ in jobs} == {State.DONE}
         assert ours.registry.count("GET", "/blobs/") == 2
+
+
+async def test_who_is_given_what_a_lent_login_fetches_is_given_all_of_it_though_the_job_is_cancelled(
+    tmp_path: Path,
+) -> None:
+    async with ordered(tmp_path, INSECURE) as ours:
+        ours.registry.require_basic(ALICE.username, ALICE.password)
+        image = ours.registry.push_image(APP, "v1", [LARGE])
+        layer, gate = str(image.layer_digests[0]), Gate()
+        ours.registry.fail(Fault(gate=gate), "GET", layer)
+        job, _ = ours.jobs.order(order(), ALICE)
+        await gate.arrived.wait()
+        ours.registry.login = None  # from now on it is everybody's
+        fetches = ours.mirror.mirror.pulls.fetches
+        before = fetches.joined
+        client = spawn(ours.mirror.get(f"/v2/{APP}/blobs/{layer}"), "client")
+        await until(lambda: fetches.joined > before)
+        await ours.jobs.cancel(job)
+        gate.open()
+        answer, body = await client
+        assert (job.state, answer.status, body == LARGE) == (State.CANCELLED, 200, True)

@@ -88,6 +88,16 @@ async def test_jobs_are_found_by_their_ids_and_forgotten_in_the_end(tmp_path: Pa
         assert refusal.value.code is Code.NOT_FOUND
 
 
+async def test_of_jobs_that_had_very_much_to_tell_fewer_are_remembered(tmp_path: Path) -> None:
+    async with ordered(tmp_path) as ours:
+        for number in range(6):
+            job, _ = ours.jobs.order(order(f"app:{number}"))
+            for line in range(20_000):
+                job.board.write(str(line))
+            await ours.jobs.cancel(job)
+        assert [one.order.image.reference for one in ours.jobs] == ["4", "5"]
+
+
 async def test_too_many_at_a_time_are_refused(tmp_path: Path) -> None:
     async with ordered(tmp_path) as ours:
         for number in range(64):

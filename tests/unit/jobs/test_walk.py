@@ -7,10 +7,11 @@ import os
 from pathlib import Path
 
 from mirror.jobs.jobs import State
+from mirror.oci.digest import Digest
 from tests.support import content
 from tests.support.content import Image
 from tests.support.faults import Fault
-from tests.support.orders import APP, Ordered, end_of, order, ordered
+from tests.support.orders import ALICE, APP, Ordered, end_of, order, ordered
 
 
 def push_index(ours: Ordered) -> list[Image]:
@@ -18,6 +19,15 @@ def push_index(ours: Ordered) -> list[Image]:
     images = [ours.registry.push_image(APP, None, [b"common", name]) for name in (b"for amd64", b"for arm64")]
     ours.registry.push_index(APP, "v1", images)
     return images
+
+
+def push_list(ours: Ordered, below: list[Digest], number: int = 0, tag: str | None = None) -> Digest:
+    """An index of indexes; those of another `number` have another digest."""
+    entries = [{"mediaType": content.OCI_INDEX, "digest": str(digest), "size": 2} for digest in below]
+    annotations = {"number": str(number)}
+    listed = {"mediaType": content.OCI_INDEX, "manifests": entries, "annotations": annotations}
+    body = json.dumps({"schemaVersion": 2, **listed}).encode()
+    return ours.registry.push_manifest(APP, tag, body, content.OCI_INDEX)
 
 
 async def test_all_that_an_image_is_made_of_is_stored_and_each_blob_fetched_once(tmp_path: Path) -> None:
@@ -118,18 +128,40 @@ async def test_what_the_disk_does_not_keep_was_not_pulled(tmp_path: Path) -> Non
         assert ours.registry.bytes_sent >= 300_000
 
 
+async def test_a_manifest_that_is_listed_again_and_again_is_looked_for_once(tmp_path: Path) -> None:
+    async with ordered(tmp_path, {"upstreams": {"docker.io": {"insecure": True}}}) as ours:
+        ours.registry.require_basic(ALICE.username, ALICE.password)
+        shared = push_list(ours, [])
+        above = [push_list(ours, [shared], number) for number in range(5)]
+        push_list(ours, above, tag="v1")
+        job = await ours.pulled(order(), ALICE)
+        assert job.state is State.DONE
+        assert ours.registry.count("GET", f"/manifests/{shared}") == 1
+
+
+async def test_of_very_many_platforms_the_first_are_told(tmp_path: Path) -> None:
+    async with ordered(tmp_path) as ours:
+        entries = [
+            {
+                "mediaType": content.OCI_MANIFEST,
+                "digest": str(Digest.of(b"%d" % number)),
+                "size": 2,
+                "platform": {"os": "linux", "architecture": f"a{number:04}"},
+            }
+            for number in range(2000)
+        ]
+        body = json.dumps({"schemaVersion": 2, "mediaType": content.OCI_INDEX, "manifests": entries}).encode()
+        ours.registry.push_manifest(APP, "v1", body, content.OCI_INDEX)
+        job = await ours.pulled(order("docker.io/app:v1", "linux/s390x"))
+        (told,) = [change.line for change in job.board.since(0) if change.line["event"] == "platforms"]
+        assert len(told["platforms"]) == 100
+
+
 async def test_an_index_that_lists_itself_ends(tmp_path: Path) -> None:
     async with ordered(tmp_path) as ours:
         below = ours.registry.push_index(APP, None, [])
         for _ in range(12):
-            body = json.dumps(
-                {
-                    "schemaVersion": 2,
-                    "mediaType": content.OCI_INDEX,
-                    "manifests": [{"mediaType": content.OCI_INDEX, "digest": str(below), "size": 2}],
-                }
-            ).encode()
-            below = ours.registry.push_manifest(APP, "v1", body, content.OCI_INDEX)
+            below = push_list(ours, [below], tag="v1")
         job = await ours.pulled(order())
         assert (job.state, end_of(job)["code"]) == (State.FAILED, "BAD_UPSTREAM")
         assert ours.registry.count("GET", "/manifests/") < 12

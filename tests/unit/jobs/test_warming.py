@@ -10,7 +10,7 @@ from mirror.config.images import Kept, parse_kept
 from mirror.jobs.jobs import State
 from mirror.jobs.warming import Warming, World
 from mirror.tasks import end, spawn
-from tests.support.orders import APP, Ordered, order, ordered
+from tests.support.orders import APP, Ordered, end_of, order, ordered
 
 NOON = datetime(2026, 3, 2, 12, 0)
 
@@ -72,6 +72,26 @@ async def test_what_is_left_of_a_pull_limit_is_for_clients(tmp_path: Path) -> No
         night.go_on()
         await night.slept.get()
         assert ours.mirror.mirror.store.blobs.knows(image.layer_digests[0])
+        await end(task)
+
+
+async def test_an_image_that_takes_more_than_is_left_is_gone_on_with_when_there_is_more(tmp_path: Path) -> None:
+    async with ordered(tmp_path) as ours:
+        images = [ours.registry.push_image(APP, None, [name]) for name in (b"for amd64", b"for arm64")]
+        ours.registry.push_index(APP, "v1", images)
+        ours.registry.headers = {"ratelimit-limit": "100;w=21600", "ratelimit-remaining": "5;w=21600"}
+        night = Night()
+        task = spawn(warming(ours, night, "docker.io/app:v1").run(), "warming")
+        assert await night.slept.get() == 300.0
+        (job,) = ours.jobs
+        assert (job.state, end_of(job)["code"]) == (State.FAILED, "BUSY")
+        assert ours.registry.count("GET", "/manifests/") == 1  # the index, whose answer has told what is left
+        ours.registry.headers = {"ratelimit-limit": "100;w=21600", "ratelimit-remaining": "90;w=21600"}
+        await ours.mirror.get(f"/v2/{APP}/manifests/none")
+        night.go_on()
+        await night.slept.get()
+        assert all(ours.mirror.mirror.store.blobs.knows(image.layer_digests[0]) for image in images)
+        assert list(ours.jobs)[-1].state is State.DONE
         await end(task)
 
 

@@ -133,6 +133,22 @@ async def test_what_the_catalog_has_forgotten_is_held_by_the_journal(tmp_path: P
         assert (await it.get()).manifest.digest == it.image.digest
 
 
+async def test_a_new_digest_is_held_back_also_when_the_tag_was_gone_meanwhile(tmp_path: Path) -> None:
+    async with scene(tmp_path, replace(HOLDING, not_found_ttl=0.0)) as it:
+        await it.get()
+        it.clock.advance(5 * MINUTE)
+        it.registry.delete_tag("a/b", "latest")
+        with pytest.raises(Absent):
+            await it.get()
+        await it.pull.store.flush()
+        it.clock.advance(5 * MINUTE)
+        moved = it.move()
+        assert (await it.get()).manifest.digest == it.image.digest
+        assert [one.new for one in await history(it)] == [str(moved.digest), None, str(it.image.digest)]
+        it.clock.advance(24 * HOUR)
+        assert (await it.get()).manifest.digest == moved.digest
+
+
 async def test_a_former_one_that_cannot_be_had_gives_way(tmp_path: Path) -> None:
     async with scene(tmp_path, HOLDING) as it:
         await it.get()

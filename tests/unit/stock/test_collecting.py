@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from mirror.stock.collecting import Collecting
+from mirror.store.index import GATHERED, TOLD
 from mirror.store.store import Store
 from tests.support.caches import blob, published, store_at, without_rounds
 from tests.support.stocked import UPSTREAM
@@ -19,9 +21,26 @@ async def _image(store: Store, repository: str, manifest: int, layer: int, pulle
     return digest
 
 
+async def _stage(store: Store, stage: int) -> None:
+    await store._databases.on_thread(lambda index, _: index.set_stage(stage))
+
+
+async def test_nothing_goes_before_it_is_known_what_belongs_to_images(tmp_path: Path) -> None:
+    async with store_at(tmp_path) as store:
+        await without_rounds(store)
+        await _stage(store, TOLD)
+        await store.put(*blob(1))
+        collecting = asyncio.create_task(Collecting(store).collected(0))
+        assert await asyncio.wait({collecting}, timeout=0.3) == (set(), {collecting})
+        assert len(published(tmp_path)) == 1
+        await _stage(store, GATHERED)
+        assert (await collecting)["bytes"] == 100
+
+
 async def test_a_rehearsal_tells_what_would_go_in_its_order_and_what_stays(tmp_path: Path) -> None:
     async with store_at(tmp_path) as store:
         await without_rounds(store)
+        await _stage(store, GATHERED)
         await _image(store, "kept", 1, 2, 0.0)
         old = await _image(store, "old", 3, 4, 1.0)
         await _image(store, "new", 5, 6, 2.0)

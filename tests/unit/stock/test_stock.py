@@ -2,21 +2,56 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 from mirror.errors import Refused
 from mirror.oci.digest import Digest
 from mirror.stock.listing import Wanted
+from mirror.stock.premises import Premises
 from mirror.stock.stock import Stock
 from mirror.store.catalog import Key
+from mirror.store.looking import Looking
 from tests.support.checker import until
 from tests.support.larder import BASE, HUB, OTHER, OWN, TOP, Larder, is_gathered, larder
 from tests.support.siblings import stores
 
 TAG = Key("tag", HUB, "team/app", "v1")
+
+T = TypeVar("T")
+
+
+class Halting(Premises):
+    """Whoever has looked first is held up before it is told what there is."""
+
+    has_looked = threading.Event()
+    goes_on = threading.Event()
+
+    def look(self, call: Callable[[Looking], T]) -> T:
+        found = super().look(call)
+        if not self.has_looked.is_set():
+            self.has_looked.set()
+            self.goes_on.wait(60)
+        return found
+
+
+async def test_what_is_pinned_while_it_is_being_removed_is_pinned_or_gone_and_never_both(tmp_path: Path) -> None:
+    async with larder(tmp_path) as made:
+        await made.image("team/app", "v1", [BASE, TOP])
+        stock = Stock(made.store, Halting(made.premises.root, made.premises.room, made.premises.naming))
+        removing = asyncio.create_task(stock.remove("team/app:v1"))
+        await asyncio.to_thread(Halting.has_looked.wait, 60)
+        pinning = asyncio.create_task(stock.pin("team/app:v1"))
+        await asyncio.wait([pinning], timeout=0.3)
+        Halting.goes_on.set()
+        await removing
+        assert (await pinning)["images"] == (await made.stock.images(Wanted()))["total"]
 
 
 async def test_what_was_noted_a_moment_ago_is_on_the_list(tmp_path: Path) -> None:

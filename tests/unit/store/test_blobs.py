@@ -32,6 +32,9 @@ class ReadingDisk(Filesystem):
         self.begun = threading.Event()
         self.may_read = threading.Event()
         self.may_read.set()
+        self.removal_begun = threading.Event()
+        self.may_remove = threading.Event()
+        self.may_remove.set()
 
     def open_to_read(self, name: str, parent: int) -> tuple[int, os.stat_result]:
         if self.opening is not None:
@@ -41,6 +44,8 @@ class ReadingDisk(Filesystem):
     def remove(self, name: str, parent: int) -> bool:
         if self.removing is not None:
             raise self.removing
+        self.removal_begun.set()
+        assert self.may_remove.wait(10)
         return super().remove(name, parent)
 
     def read(self, descriptor: int, size: int, offset: int) -> bytes:
@@ -282,4 +287,36 @@ async def test_a_file_that_cannot_be_removed_is_as_well_known_as_before(tmp_path
         with pytest.raises(StoreFailed):
             await blobs.delete(DIGEST)
         assert not blobs.knows(DIGEST)
+        assert heard == []
+
+
+async def test_what_is_removed_while_it_is_verified_is_not_known_afterwards(tmp_path: Path) -> None:
+    disk = ReadingDisk()
+    async with blobs_at(tmp_path, disk) as (blobs, heard):
+        disk.may_read.clear()
+        reading = spawn(content_of(blobs), "reading")
+        assert await asyncio.to_thread(disk.begun.wait, 10)
+        assert await blobs.delete(DIGEST)
+        disk.may_read.set()
+        await reading
+        assert not blobs.knows(DIGEST)
+        assert await content_of(blobs) is None
+        assert heard == []  # it has not vanished
+
+
+async def test_what_is_verified_just_before_it_is_removed_is_not_known_afterwards(tmp_path: Path) -> None:
+    disk = ReadingDisk()
+    async with blobs_at(tmp_path, disk) as (blobs, heard):
+        gone: list[str] = []
+        blobs.watch_gone(gone.append)
+        disk.may_remove.clear()
+        removing = spawn(blobs.delete(DIGEST), "removing")
+        assert await asyncio.to_thread(disk.removal_begun.wait, 10)
+        assert await content_of(blobs) == DATA
+        before = len(gone)
+        disk.may_remove.set()
+        assert await removing
+        assert gone[before:] == [str(DIGEST)]  # again, for who has taken a copy of it meanwhile
+        assert not blobs.knows(DIGEST)
+        assert await content_of(blobs) is None
         assert heard == []

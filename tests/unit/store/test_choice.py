@@ -207,6 +207,16 @@ def test_as_long_as_images_are_not_known_blobs_go_by_their_last_use(stocked: Sto
     assert choose(stocked.index, Demand(1)).going == ()
 
 
+def test_as_long_as_images_are_not_known_nothing_goes_that_may_be_pinned(stocked: Stocked) -> None:
+    stocked.index.set_stage(TOLD)
+    stocked.blob("layer of what is pinned", used=1.0)
+    stocked.images.pin(f"{UPSTREAM}/app:*")
+    choice = choose(stocked.index, Demand(1))
+    assert (choice.going, choice.lacking) == ((), 1)
+    stocked.images.unpin(f"{UPSTREAM}/app:*")
+    assert chosen(choose(stocked.index, Demand(1))) == [named("layer of what is pinned")]
+
+
 def test_the_largest_are_found_and_the_longest_unused(stocked: Stocked) -> None:
     for number, name in enumerate(("a", "b", "c")):
         stocked.blob(name, size=number * LARGE, used=-float(number))

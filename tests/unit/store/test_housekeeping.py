@@ -13,7 +13,7 @@ from mirror.oci.digest import Digest
 from mirror.store.eviction import Room
 from mirror.store.filesystem import Filesystem
 from mirror.store.images import Images
-from mirror.store.index import Index, Member
+from mirror.store.index import GATHERED, Index, Member
 from tests.support.caches import blob, path_of, room_of, under_way
 from tests.support.faulty_disk import Fault, FaultyDisk
 from tests.support.houses import House, house_at
@@ -54,8 +54,20 @@ async def test_what_was_just_used_stays(tmp_path: Path) -> None:
         assert _there(house, digests) == [True] + [False] * 2 + [True] * 8
 
 
+async def test_when_images_were_pulled_is_written_down_with_the_uses(tmp_path: Path) -> None:
+    async with house_at(tmp_path) as house:
+        (digest,) = house.put(1)
+        for when in (1.0, 2.0):
+            house.pulls.pulled((UPSTREAM, "app", str(digest)), when)
+        house.keeping.note_uses()
+        await house.databases.flush()
+        (image,) = await house.databases.on_thread(lambda index, _: Images(index).list())
+        assert image.last_pull == 2.0
+
+
 async def test_what_is_being_fetched_or_pinned_stays(tmp_path: Path) -> None:
     async with house_at(tmp_path, room_of(1000)) as house:
+        house.databases.write_index.submit(lambda index: index.set_stage(GATHERED))
         digests = house.put(*range(11))
         house.keeping.busy.add(digests[0])
         house.databases.write_index.submit(lambda index: Images(index).pin(str(digests[1])))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pytest
+
 from mirror.oci.digest import Digest
 from mirror.store.catalog import Key, TagRecord
 from mirror.store.index import Member
@@ -36,6 +38,14 @@ async def test_what_was_just_noted_is_told(tmp_path: Path) -> None:
         assert await store.images.needed_by(str(blob(2)[0])) == [str(digest)]
 
 
+async def test_the_last_pull_outlives_the_process(tmp_path: Path) -> None:
+    async with store_at(tmp_path) as store:
+        digest = await _image(store, "app", 1)
+        store.images.pulled((UPSTREAM, "app", str(digest)), 7.0)
+    async with store_at(tmp_path) as store:
+        assert [one.last_pull for one in await store.images.list()] == [7.0]
+
+
 async def test_a_document_is_known_until_it_goes(tmp_path: Path) -> None:
     async with store_at(tmp_path) as store:
         await without_rounds(store)
@@ -50,6 +60,29 @@ async def test_a_document_is_known_until_it_goes(tmp_path: Path) -> None:
         await _image(store, "app", 1)
     async with store_at(tmp_path) as store:
         assert store.images.is_noted(str(digest))  # as it is on disk
+
+
+async def test_what_a_document_needs_is_not_taken_for_noted_before_it_is(tmp_path: Path) -> None:
+    async with store_at(tmp_path) as store:
+        await without_rounds(store)
+        digest, data = blob(1)
+        store.images.note(str(digest), [str(blob(2)[0])])  # nothing is noted of what is not stored
+        await store.put(digest, data)
+        await store.flush()
+        assert not store.images.is_noted(str(digest))
+        store.images.note(str(digest), [str(blob(2)[0])])
+        await store.flush()
+        assert store.images.is_noted(str(digest))
+
+
+@pytest.mark.parametrize("lost", ["index", "catalog"])
+async def test_pins_outlive_the_loss_of_either_database_one_after_the_other(tmp_path: Path, lost: str) -> None:
+    async with store_at(tmp_path) as store:
+        await store.images.pin("a/*")
+    for kept in (lost, "index" if lost == "catalog" else "catalog"):
+        shutil.rmtree(tmp_path / kept)
+        async with store_at(tmp_path) as store:
+            assert await store.images.pins() == ["a/*"]
 
 
 async def test_pins_are_on_disk_at_once(tmp_path: Path) -> None:

@@ -44,6 +44,15 @@ def test_an_image_is_its_manifest_and_all_that_it_needs(stocked: Stocked) -> Non
     assert stocked.images.closure(named("app"))[0] == (named("app"), 10)
 
 
+def test_a_pull_of_a_part_is_one_of_the_image_that_was_pulled_last(stocked: Stocked) -> None:
+    stocked.image("app", "amd64", pulled=1.0)
+    stocked.document("newer", "amd64")
+    stocked.index.put_members([Member(UPSTREAM, "app", named("newer"), TYPE)])
+    stocked.images.note_pulls({(UPSTREAM, "app", named("newer")): 2.0})
+    stocked.images.note_pulls({(UPSTREAM, "app", named("amd64")): DAY})
+    assert {one.digest: one.last_pull for one in stocked.images.list()} == {named("app"): 1.0, named("newer"): DAY}
+
+
 def test_what_the_manifests_of_an_index_need_is_its_too(stocked: Stocked) -> None:
     stocked.document("amd64", "layer")
     stocked.blob("layer")

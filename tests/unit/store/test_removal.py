@@ -9,7 +9,7 @@ import pytest
 
 from mirror.errors import StoreFailed
 from mirror.oci.digest import Digest
-from mirror.store.choice import Choice, Demand, Why
+from mirror.store.choice import Choice, Demand, Going, Why
 from mirror.store.images import Images
 from mirror.store.index import Member
 from mirror.store.pull_notes import PullNotes
@@ -46,8 +46,8 @@ class Scene:
     async def choose(self, demand: Demand = ALL) -> Choice:
         return await self.removal.choose(demand, self.busy)
 
-    async def carry_out(self, choice: Choice) -> None:
-        await self.removal.carry_out(choice.going, lambda: self.busy, lambda *one: self.removed.append(one))
+    async def carry_out(self, choice: Choice) -> list[Going]:
+        return await self.removal.carry_out(choice.going, lambda: self.busy, lambda *one: self.removed.append(one))
 
     def there(self) -> list[list[bool]]:
         return [[path_of(self.house.root, one).exists() for one in image] for image in self.images]
@@ -77,8 +77,52 @@ async def test_what_was_asked_for_since_it_was_chosen_stays_whole(tmp_path: Path
         scene.busy.add(scene.images[0][1])
         scene.removal.readers.enter(scene.images[1][1])
         scene.pulls.pulled(scene.name(scene.images[2][0]), 99.0)
-        await scene.carry_out(choice)
+        assert await scene.carry_out(choice) == [choice.going[-1]]
         assert scene.there() == [[True, True], [True, True], [True, True], [False, False]]
+
+
+async def test_what_was_pulled_or_pinned_since_it_was_chosen_stays_once_that_is_noted(tmp_path: Path) -> None:
+    async with house_at(tmp_path) as house:
+        scene = Scene(house, 3)
+        choice = await scene.choose()
+        scene.pulls.pulled(scene.name(scene.images[0][0]), 99.0)
+        scene.pulls.flush()
+        pinned = f"{UPSTREAM}/app@{scene.images[1][0]}"
+        house.databases.write_index.submit(lambda index: Images(index).pin(pinned))
+        await scene.carry_out(choice)
+        assert scene.there() == [[True, True], [True, True], [False, False]]
+
+
+async def test_what_an_image_needs_that_has_come_since_stays(tmp_path: Path) -> None:
+    async with house_at(tmp_path) as house:
+        scene = Scene(house, 2)
+        choice = await scene.choose()
+        (new,) = house.put(99)
+        needed = str(scene.images[0][1])
+        house.databases.write_index.submit(lambda index: Images(index).note(str(new), [needed]))
+        await scene.carry_out(choice)
+        assert scene.there()[0][1]
+        assert scene.there()[1] == [False, False]
+
+
+async def test_what_an_image_needs_stays_with_it_when_it_is_asked_for_after_both_were_chosen(tmp_path: Path) -> None:
+    async with house_at(tmp_path) as house:
+        scene = Scene(house, 2)
+        shared = str(scene.images[1][1])
+        first = scene.images[0][0]
+        house.databases.write_index.submit(lambda index: Images(index).note(str(first), [shared]))
+        choice = await scene.choose()
+        scene.removal.readers.enter(first)
+        await scene.carry_out(choice)
+        assert scene.there() == [[True, True], [True, True]]
+
+
+async def test_content_of_several_images_goes_once_all_were_chosen(tmp_path: Path) -> None:
+    async with house_at(tmp_path) as house:
+        scene = Scene(house, 1)
+        scene.pulls.pulled((UPSTREAM, "other", str(scene.images[0][0])), 50.0)
+        await scene.carry_out(await scene.choose())
+        assert scene.there() == [[False, False]]
 
 
 async def test_an_image_whose_upstream_cannot_be_asked_is_known_as_such(tmp_path: Path) -> None:

@@ -67,6 +67,20 @@ async def test_what_was_lost_on_the_way_is_looked_for(tmp_path: Path) -> None:
         assert two.facts.pins.get(*TAG) == PIN
 
 
+async def test_what_is_not_written_down_yet_is_not_lost_when_pins_are_read_again(tmp_path: Path) -> None:
+    async with store_at(tmp_path) as store:
+        store.facts.pins.put(PIN)
+        store.facts.pins.read_again()
+        assert store.facts.pins.get(*TAG) == PIN
+        await store.flush()
+        store.facts.pins.forget(PIN)
+        store.facts.pins.read_again()
+        assert store.facts.pins.get(*TAG) is None
+        await store.flush()
+        store.facts.pins.read_again()
+        assert store.facts.pins.get(*TAG) is None
+
+
 async def test_what_cannot_be_a_pin_is_none(tmp_path: Path) -> None:
     async with store_at(tmp_path) as store:
         store.facts.pins.put(PIN)
