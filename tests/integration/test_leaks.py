@@ -170,9 +170,7 @@ def test_while_it_hashes_and_syncs_the_loop_goes_on(served: MirrorThread) -> Non
         async with served.mirror.session.get(f"{served.mirror.url}/v2/{REPOSITORY}/blobs/{Digest.of(blob)}") as answer:
             assert await answer.read() == blob
 
-    for (
-        pair
-    ) in itertools.count():  # as many as are asked for, and as many more until the loop was looked at often enough
+    for pair in itertools.count():  # and as many more as it takes to look at the loop often enough
         if pair >= count(2, 30) and len(probe.seen) > 10:
             break
         served.do(partial(fetch, pair))
