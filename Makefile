@@ -18,6 +18,8 @@ PYTEST := $(VENV)/bin/python -m pytest
 # that take longest are not the last. One process more than there are processors, for much of a test is waiting; with many
 # more the disk, which they wait for, would have them wait too long. JOBS=0 runs all in this one.
 SPREAD := --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
+# What fails is tried once more, and is named at the end: a fault fails twice, a machine that stood still for a second does not.
+AGAIN := --reruns 1 --reruns-delay 1 -rR
 SOURCES := mirror tests bench
 
 # The stamps bear the version of Python: asking for another one makes the environment anew.
@@ -34,12 +36,12 @@ serve: $(RUNTIME) ## Run the mirror on 127.0.0.1:5000 (ARGS="--config mirror.yml
 
 test: packages lint types ## Check everything: style, types, and all tests with real clients (ARGS="-k tags" for some, JOBS=0 in a row)
 	@if [[ $$(id -u) == 0 ]]; then \
-	  $(PYTEST) $(SPREAD) $(ARGS); \
+	  $(PYTEST) $(SPREAD) $(AGAIN) $(ARGS); \
 	else \
-	  $(PYTEST) $(SPREAD) --ignore=tests/clients $(ARGS); \
+	  $(PYTEST) $(SPREAD) $(AGAIN) --ignore=tests/clients $(ARGS); \
 	  command -v sudo > /dev/null || { echo 'tests/clients need root, and there is no sudo here.' >&2; exit 1; }; \
 	  echo 'Container daemons need root: tests/clients run under sudo.'; \
-	  sudo env PYTHONDONTWRITEBYTECODE=1 $(PYTEST) $(SPREAD) -p no:cacheprovider tests/clients $(ARGS); \
+	  sudo env PYTHONDONTWRITEBYTECODE=1 $(PYTEST) $(SPREAD) $(AGAIN) -p no:cacheprovider tests/clients $(ARGS); \
 	fi
 
 lint: $(TEST) ## Check how the code is written

@@ -159,6 +159,7 @@ def mirror_of(root: Path, registry: Hostile, clock: Ahead) -> MirrorUnderTest:
     """One that waits for nobody, and remembers no absence and no tag."""
     times = {"connect_timeout": "1s", "first_byte_timeout": "1s", "read_timeout": "1s", "answer_timeout": "3s"}
     overrides = {
+        "prefetch": "off",  # what one request leads to is what is looked at
         "limits": {**times, "resumes": 1, "manifest_size": LARGEST, "token_size": LARGEST},
         "upstreams": {
             "docker.io": {

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import itertools
 import os
 from collections import deque
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -157,22 +159,21 @@ def test_while_it_hashes_and_syncs_the_loop_goes_on(served: MirrorThread) -> Non
     """The blobs are fetched, hashed, written, synced; small answers wait for none of it."""
     probe = Lag()
 
-    async def fetch_many() -> None:
-        """As many as were asked for, and as many more as it takes until the loop was looked at often enough."""
-        pair = 0
-        while pair < count(2, 30) or len(probe.seen) <= 10:
-            blobs = [noise(f"lag {served.address} {pair} {number}", 4_000_000) for number in range(2)]
-            for blob in blobs:
-                served.registry.push_blob(REPOSITORY, blob)
-            async with lag(probe):
-                await asyncio.gather(*(whole(blob) for blob in blobs))
-            pair += 1
+    async def fetch(pair: int) -> None:
+        blobs = [noise(f"lag {served.address} {pair} {number}", 4_000_000) for number in range(2)]
+        for blob in blobs:
+            served.registry.push_blob(REPOSITORY, blob)
+        async with lag(probe):
+            await asyncio.gather(*(whole(blob) for blob in blobs))
 
     async def whole(blob: bytes) -> None:
         async with served.mirror.session.get(f"{served.mirror.url}/v2/{REPOSITORY}/blobs/{Digest.of(blob)}") as answer:
             assert await answer.read() == blob
 
-    served.do(fetch_many)
+    for pair in itertools.count():  # and as many more as it takes to look at the loop often enough
+        if pair >= count(2, 30) and len(probe.seen) > 10:
+            break
+        served.do(partial(fetch, pair))
     p99 = probe.percentile(0.99)
     note(
         Row(

@@ -15,6 +15,7 @@ from mirror.store.filesystem import Filesystem
 from mirror.store.runs import Run, Runs
 
 EXTENT = Extent(length=4, window=16)
+MEMORY = "/dev/shm"  # nothing here is about the disk, of which it takes thousands of calls
 
 
 @pytest.fixture
@@ -101,7 +102,7 @@ def test_in_whatever_order_they_come_each_byte_comes_once(random: object, offset
     stretches, brought = Stretches(EXTENT), []
     offset = min(offset, total)
     first = stretches.cursor = min(offset + EXTENT.length, total)
-    with tempfile.TemporaryDirectory() as directory:
+    with tempfile.TemporaryDirectory(dir=MEMORY if os.access(MEMORY, os.W_OK) else None) as directory:
         runs = Runs(Filesystem(), os.open(directory, os.O_RDONLY | os.O_DIRECTORY))
         at_work: list[Stretch] = []
         offset = first
