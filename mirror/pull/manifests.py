@@ -102,10 +102,10 @@ class Manifests:
         )
 
     async def _ask_once(self, question: Question, digest: Digest, absence: Key) -> FoundManifest:
-        """Ask for all processes: who had to wait for another one looks first whether that has it now."""
+        """Ask for all processes: each looks first whether another one has it by now."""
         target = question.target
-        async with self._leases.hold(f"manifest {target.name} {target.repository} {digest}", PATIENCE) as waited:
-            if waited:
+        async with self._leases.hold(f"manifest {target.name} {target.repository} {digest}", PATIENCE):
+            if self._leases.are_shared:
                 if self._facts.absent(absence):
                     raise Absent("the upstream has no such manifest", code=Code.MANIFEST_UNKNOWN)
                 manifest = await self._shelf.find(target, digest)

@@ -101,9 +101,9 @@ class Tags:
             return self._inquiries.refused(inquiry, error)
 
     async def _ask(self, inquiry: Inquiry) -> FoundManifest:
-        """The answer, asked for once for all processes: who had to wait for another one takes what that has learned."""
-        async with self._leases.hold(str(inquiry.place.key), PATIENCE) as waited:
-            learned = await self._learned(inquiry) if waited else None
+        """The answer, asked for once for all processes: each takes what another one has learned since it was asked."""
+        async with self._leases.hold(str(inquiry.place.key), PATIENCE):
+            learned = await self._learned(inquiry) if self._leases.are_shared else None
             return learned or await self._inquiries.make(inquiry)
 
     async def _learned(self, inquiry: Inquiry) -> FoundManifest | None:

@@ -82,6 +82,11 @@ class Leases:
             self._releasing.add(releasing)
             releasing.add_done_callback(self._releasing.discard)
 
+    @property
+    def are_shared(self) -> bool:
+        """Whether others take them too: then one that is free may have been somebody's until a moment ago."""
+        return self._file >= 0
+
     def is_wanted(self, name: str) -> bool:
         """Whether another process is known to wait for this one, which is held here."""
         return _place(name) in self._wanted
