@@ -1,0 +1,53 @@
+"""A rehearsal over the cache directory of a mirror that does not run. Nobody is asked, and nothing is evicted."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import aclosing
+from functools import partial
+from typing import Any
+
+from mirror.commands.rehearsing import Heed
+from mirror.config.settings import Settings
+from mirror.errors import MirrorError
+from mirror.log.events import errors_alone
+from mirror.pull.configured import Making
+from mirror.pull.explaining import is_own
+from mirror.rehearsal.rehearsal import Rehearsals, Stage
+from mirror.rehearsal.terms import terms_of
+from mirror.stock.premises import premises_of
+from mirror.store.eviction import Room
+from mirror.store.store import Store
+from mirror.upstream.contact import Contact
+from mirror.upstream.surroundings import Surroundings
+from mirror.upstream.transport import unobserved
+
+_ENDLESS = Room(max_size=lambda _: 1 << 62, min_free=lambda _: 0)
+
+
+async def resting(settings: Settings, terms: Mapping[str, Any], heed: Heed, user: int) -> None:
+    """`heed` hears of each image, and last of the end. `user` is who looks: opening a cache may mend it.
+
+    Raises MirrorError: StoreBusy where a mirror uses the directory, or for one that is none or somebody else's.
+    """
+    storage = settings.storage
+    if not await asyncio.to_thread((storage.root / "version").is_file):
+        raise MirrorError(f"{storage.root} is not a cache of this program: is it the storage.root that you mean?")
+    if (await asyncio.to_thread(storage.root.stat)).st_uid != user:
+        raise MirrorError(f"{storage.root} belongs to another user: be that one, or ask the mirror while it runs")
+    with errors_alone():
+        making = Making(settings, unobserved, Surroundings(contact=Contact(frozen=True)))
+        try:
+            upstreams = await making.make()
+            store = await Store.open(storage.root, _ENDLESS, durable=storage.durability == "safe")
+            try:
+                premises = premises_of(settings, partial(is_own, settings))
+                stage = Stage(store, upstreams, premises, settings.limits.manifest_size)
+                async with aclosing(Rehearsals(stage).run(terms_of(terms))) as documents:
+                    async for document in documents:
+                        heed(document)
+            finally:
+                await store.aclose()
+        finally:
+            await making.aclose()
