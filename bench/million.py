@@ -20,7 +20,8 @@ from bench.content import REPOSITORY
 from bench.figures import Figure, figure
 from bench.scene import BLOBS, Scene, load
 from bench.servers import Server
-from mirror.store.choice import Demand, choose, larger_than
+from mirror.store.choice import Demand, larger_than
+from mirror.store.choosing import choose
 from mirror.store.index import Index, Member
 from mirror.store.ingest import Stamp
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from mirror.marks import Marks
+
 LOST = "lost"  # a subject without words: something was told that this process did not hear
 GONE = "gone"  # a subject with the number of the worker whose process has ended, however that came
 
@@ -31,6 +33,10 @@ class Siblings(Protocol):
     def begins(self) -> bool:
         """Whether nobody has served this cache in this run before: the directory is this process's alone as yet."""
 
+    @property
+    def reading(self) -> Marks:
+        """What each of them reads from stored files just now, for all to see. What a place means is the store's."""
+
     def tell(self, subject: str, *words: Word) -> None:
         """Let every other worker hear this. Never waits, never raises; from the loop's thread."""
 
@@ -47,6 +53,7 @@ class Alone:
     number = 0
     count = 1
     begins = True
+    reading = Marks(1)
 
     def tell(self, subject: str, *words: Word) -> None:
         """Nobody hears it."""

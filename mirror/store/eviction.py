@@ -59,13 +59,12 @@ def too_large_for(room: Room, total: int) -> int:
     return int(room.max_size(total) * _LOW_WATER)
 
 
-def victims(least_used: Iterable[tuple[str, int]], needed: int, spared: Callable[[str], bool]) -> list[tuple[str, int]]:
-    """Digests and sizes that add up to `needed` bytes, or all there are, in the order given, but those `spared`."""
+def victims(candidates: Iterable[tuple[str, int]], needed: int) -> list[tuple[str, int]]:
+    """The first of these digests and sizes that add up to `needed` bytes, or all there are."""
     chosen: list[tuple[str, int]] = []
-    for digest, size in least_used:
+    for digest, size in candidates:
         if needed <= 0:
             break
-        if not spared(digest):
-            chosen.append((digest, size))
-            needed -= size
+        chosen.append((digest, size))
+        needed -= size
     return chosen

@@ -26,7 +26,7 @@ ORDER BY upstream, repository, digest LIMIT ?
 """
 # What no document needs is an image by itself; when it was pulled nobody knows, but not later than it was used.
 _IMAGE = """
-INSERT OR IGNORE INTO images SELECT ?1, ?2, ?3, ?4, last_use, last_use, last_use, 1 FROM blobs
+INSERT OR IGNORE INTO images SELECT ?1, ?2, ?3, ?4, last_use, last_use, last_use, NULL, 1 FROM blobs
 WHERE digest = ?4 AND NOT EXISTS (SELECT 1 FROM needs WHERE child = ?4)
 """
 _LOOSE = """

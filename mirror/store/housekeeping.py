@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from mirror.errors import StoreFailed
 from mirror.oci.digest import Digest
-from mirror.store.choice import Choice, Demand, Going, Why, larger_than
+from mirror.store.choice import Choice, Demand, Going, Why
 from mirror.store.databases import LOSSES, Databases
 from mirror.store.elsewhere import look
 from mirror.store.eviction import Room, Space, excess, left, missing_files, overrun, too_large_for, victims
@@ -140,10 +140,10 @@ class Housekeeping:
 
     async def plan(self, target: int | None) -> Choice:
         """What `collect` would do; nothing is changed. Raises one of LOSSES."""
-        await self._find_leftovers()
-        self.note_uses()
-        await self.measure()
-        return await self._choose(target)
+        await self._look()
+        large, demand = await self._wanted(target)
+        choice = await self._removal.choose(demand, self._busy)
+        return replace(choice, going=(*large, *choice.going))
 
     async def collect(self, target: int | None) -> tuple[Choice, int]:
         """Bring the cache within its bounds, or down to `target` bytes; what was chosen and went, and its bytes.
@@ -153,9 +153,9 @@ class Housekeeping:
         """
         before = self.evicted
         async with self._evicting, self._leases.hold("evict", _PATIENCE):
-            choice = await self.plan(target)
-            went = await self._carry_out(choice.going)
-        return replace(choice, going=tuple(went)), self.evicted - before
+            await self._look()
+            choice = await self._let_go(target)
+        return choice, self.evicted - before
 
     async def _has_room(self, ingest: Ingest) -> bool:
         total, _ = self._layout.space()
@@ -179,7 +179,7 @@ class Housekeeping:
         if self._excess():
             await self._make_room(leftovers)
         if files := missing_files(*self._layout.filesystem.inodes(self._layout.directory)):
-            await self._carry_out((await self._removal.choose(Demand(0, files), self._busy())).going)
+            await self._removal.let_go(Demand(0, files), self._busy, self._removed)
 
     def _excess(self, freed: int = 0) -> int:
         """Bytes that have to go once so many have gone."""
@@ -212,29 +212,36 @@ class Housekeeping:
         freed = await self._databases.on_thread(lambda *_: give_up(self._layout, leftovers, needed))
         self._leftovers -= freed
         self.evicted += freed
-        choice = await self._choose(None)
+        choice = await self._let_go(None)
         if choice.lacking:
             _log.warning(
                 "%d bytes more should go, but the rest is pinned, in use, or cannot be had again", choice.lacking
             )
         if unavoidable := sum(one.why is Why.UNAVOIDABLE for one in choice.going):
-            _log.warning("%d images go whose upstream cannot be asked just now: nothing else is left", unavoidable)
-        await self._carry_out(choice.going)
+            _log.warning("%d went whose upstream cannot be asked just now: nothing else was left", unavoidable)
 
-    async def _choose(self, target: int | None, freed: int = 0) -> Choice:
-        """What has to go beyond the bytes `freed`: to keep the bounds, or to get down to `target` bytes."""
-        most = too_large_for(self._room, self._layout.space()[0])
-        candidates = await self._databases.on_thread(lambda index, _: larger_than(index, most))
-        large = victims(candidates, self._excess(freed), {str(digest) for digest in self._busy()}.__contains__)
-        freed += sum(size for _, size in large)
+    async def _look(self) -> None:
+        """Find out how things stand, with all that was noted before."""
+        await self._find_leftovers()
+        self.note_uses()
+        await self.measure()
+
+    async def _wanted(self, target: int | None) -> tuple[list[Going], Demand]:
+        """What cannot stay in any case, and what has to go besides: to keep the bounds, or to get down to `target`."""
+        total, _ = self._layout.space()
+        candidates = await self._removal.too_large(too_large_for(self._room, total), self.limit, self._busy)
+        large = victims(candidates, self._excess())
+        freed = sum(size for _, size in large)
         needed = self._excess(freed) if target is None else max(self._space(freed).stored - target, 0)
         least = min(overrun(self._space(freed), self._room), needed)
-        demand = Demand(needed, least=least, gone=frozenset(digest for digest, _ in large))
-        choice = await self._removal.choose(demand, self._busy())
-        return replace(choice, going=(*(Going(Why.TOO_LARGE, (one,)) for one in large), *choice.going))
+        gone = frozenset(digest for digest, _ in large)
+        return [Going(Why.TOO_LARGE, (one,)) for one in large], Demand(needed, least=least, gone=gone)
 
-    async def _carry_out(self, going: Iterable[Going]) -> list[Going]:
-        return await self._removal.carry_out(going, self._busy, self._removed)
+    async def _let_go(self, target: int | None) -> Choice:
+        large, demand = await self._wanted(target)
+        went = await self._removal.carry_out(large, self._busy, self._removed)
+        choice = await self._removal.let_go(demand, self._busy, self._removed)
+        return replace(choice, going=(*went, *choice.going))
 
     def _removed(self, size: int, was_there: bool) -> None:
         self.evicted += size if was_there else 0

@@ -5,7 +5,6 @@ Works on the thread of the index that it is given; a memory like all of the inde
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -13,10 +12,9 @@ from typing import Any, TypeAlias
 from mirror.store.index import Index
 from mirror.store.journal_schema import PINNED_IMAGES
 from mirror.store.pins import Pins, is_of_a_digest
+from mirror.store.worth import worth
 
 PIN = "image-pin"  # the kind of fact that a pin is in the catalog
-HALF_LIFE = 7 * 86400.0  # seconds after which a pull weighs half as much for how long an image is kept
-_ONE_PULL = 6 * 3600.0  # seconds within which pulls of an image weigh no more than one
 
 Name: TypeAlias = tuple[str, str, str]  # upstream, repository, and the digest of the image's own manifest
 Sizes: TypeAlias = list[tuple[str, int | None]]  # digests, and the bytes of each that is stored
@@ -42,6 +40,10 @@ WITH RECURSIVE above (digest) AS (
 SELECT upstream, repository, images.digest, blobs.pinned FROM above
 LEFT JOIN blobs ON blobs.digest = above.digest LEFT JOIN images ON content = above.digest AND held = 1
 """
+_PULLED = "INSERT INTO images SELECT ?, ?, ?, ?, ?, ?, ?, NULL, EXISTS (SELECT 1 FROM blobs WHERE digest = ?)"
+_PULLED_AGAIN = """
+UPDATE images SET last_pull = ?, worth = ?, handicap = NULL WHERE upstream = ? AND repository = ? AND digest = ?
+"""
 _WHOLE = """
 SELECT images.digest FROM needs JOIN images ON images.content = needs.parent AND images.held = 1
 WHERE needs.child = ? AND images.upstream = ? AND images.repository = ? ORDER BY last_pull DESC LIMIT 1
@@ -61,18 +63,6 @@ class Image:
     size: int
     missing: int
     pinned: bool
-
-
-def worth(last_pull: float, before: float, now: float) -> float:
-    """When an image counts as pulled that is pulled `now`, was last at `last_pull`, and has counted as `before`.
-
-    Each pull weighs half as much after HALF_LIFE as it did, and the result is the time of the one pull that would weigh
-    as much as all of them. So images that were pulled once go by that pull, and what is pulled daily outlives what
-    somebody tried a minute ago. Of pulls in quick succession, as by a program that polls, those of six hours weigh one.
-    """
-    weight = min(max((now - last_pull) / _ONE_PULL, 0.0), 1.0)
-    halvings = max(min((before - now) / HALF_LIFE, 60.0), -60.0)
-    return max(before, now + HALF_LIFE * math.log2(weight + 2**halvings))
 
 
 class Images:
@@ -202,8 +192,7 @@ class Images:
         if whole is not None:
             self._note_another((*name[:2], whole[0]), when)
         else:
-            insert = "INSERT INTO images SELECT ?, ?, ?, ?, ?, ?, ?, EXISTS (SELECT 1 FROM blobs WHERE digest = ?)"
-            self._index.write(insert, (*name, content, when, when, when, content))
+            self._index.write(_PULLED, (*name, content, when, when, when, content))
 
     def _note_another(self, name: Name, when: float) -> bool:
         """Note a pull of an image that was pulled before; whether it is one."""
@@ -211,7 +200,6 @@ class Images:
         known = next(self._index.read(query, name), None)
         if known is None:
             return False
-        change = "UPDATE images SET last_pull = ?, worth = ? WHERE upstream = ? AND repository = ? AND digest = ?"
         last_pull, before = known
-        self._index.write(change, (max(last_pull, when), worth(last_pull, before, when), *name))
+        self._index.write(_PULLED_AGAIN, (max(last_pull, when), worth(last_pull, before, when), *name))
         return True

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from cachetools import LRUCache
 
 from mirror.store.images import Images, Name
 from mirror.store.index import Index
+from mirror.store.ranking import measure
 from mirror.store.writer import Writer
 
+_MEASURED = 20  # images at a time
 _KNOWN = 65_536  # images that are known to have been noted: some 200 bytes each
 
 
@@ -41,4 +45,10 @@ class PullNotes:
         """Hand what was noted to the writer."""
         if self._waiting:
             pulls, self._waiting = self._waiting, {}
-            self._write_index.submit(lambda index: Images(index).note_pulls(pulls))
+            self._write_index.submit(lambda index: _note(index, pulls))
+
+
+def _note(index: Index, pulls: Mapping[Name, float]) -> None:
+    """And measure what was pulled before: when something has to go, nobody should have to wait for that."""
+    measure(index, _MEASURED)
+    Images(index).note_pulls(pulls)

@@ -11,6 +11,13 @@ from dataclasses import dataclass
 from mirror.store.images import Name
 from mirror.store.index import Index
 
+_ABOUT = """
+SELECT size, pinned, EXISTS (SELECT 1 FROM images WHERE content = ?1 AND held = 1),
+    EXISTS (SELECT 1 FROM needs WHERE parent = ?1)
+FROM blobs WHERE digest = ?1
+"""
+_NOT_STORED = (None, 0, 1, 1)  # what may be known of it all the same has to be looked up
+_CHILDREN = "SELECT child FROM needs WHERE parent = ?"
 _CHOSEN = "WHERE upstream = ? AND repository = ? AND digest = coalesce(?, digest)"
 
 
@@ -41,14 +48,15 @@ class Release:
         waiting = [content]
         while waiting:
             digest = waiting.pop()
-            if digest in self._gone or self._is_kept(digest):
+            if digest in self._gone or self._is_needed(digest):
                 continue
-            row = next(self._index.read("SELECT size, pinned FROM blobs WHERE digest = ?", (digest,)), None)
-            if row is not None and row[1]:
+            size, pinned, is_image, is_document = next(self._index.read(_ABOUT, (digest,)), _NOT_STORED)
+            if pinned or (is_image and self._is_kept(digest)):
                 continue
             self._gone.add(digest)
-            found.append(Part(digest, None if row is None else row[0]))
-            waiting += [child for (child,) in self._index.read("SELECT child FROM needs WHERE parent = ?", (digest,))]
+            found.append(Part(digest, size))
+            if is_document:
+                waiting += [child for (child,) in self._index.read(_CHILDREN, (digest,))]
         return found
 
     def take_back(self, name: Name | None, parts: list[Part]) -> None:
@@ -57,10 +65,11 @@ class Release:
             self._images.discard(name)
         self._gone.difference_update(part.digest for part in parts)
 
-    def _is_kept(self, digest: str) -> bool:
+    def _is_needed(self, digest: str) -> bool:
         parents = self._index.read("SELECT parent FROM needs WHERE child = ?", (digest,))
-        if any(parent not in self._gone for (parent,) in parents):
-            return True
+        return any(parent not in self._gone for (parent,) in parents)
+
+    def _is_kept(self, digest: str) -> bool:
         images = "SELECT upstream, repository, digest FROM images WHERE content = ? AND held = 1"
         return any(name not in self._images for name in self._index.read(images, (digest,)))
 

@@ -28,6 +28,7 @@ CREATE TABLE IF NOT EXISTS members (
     since REAL NOT NULL,          -- when the upstream said so; wall clock, seconds
     PRIMARY KEY (upstream, repository, digest)
 ) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS members_by_content ON members (coalesce(content, digest));
 CREATE INDEX IF NOT EXISTS manifests ON members (upstream, repository) WHERE media_type IS NOT NULL;
 CREATE TABLE IF NOT EXISTS tags (
     upstream TEXT NOT NULL,
@@ -55,10 +56,12 @@ CREATE TABLE IF NOT EXISTS images (
     first_pull REAL NOT NULL,     -- wall clock, seconds
     last_pull REAL NOT NULL,
     worth REAL NOT NULL,          -- the last pull, and later the more often it is pulled: see `worth`
+    handicap REAL,                -- seconds that it goes sooner for its size; NULL: not worked out since the last pull
     held INTEGER NOT NULL,
     PRIMARY KEY (upstream, repository, digest)
 ) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS images_by_worth ON images (held, worth);
+CREATE INDEX IF NOT EXISTS images_by_rank ON images (held, worth - coalesce(handicap, 0.0));
+CREATE INDEX IF NOT EXISTS unmeasured_images ON images (held) WHERE handicap IS NULL;
 CREATE INDEX IF NOT EXISTS images_by_content ON images (content, held);
 CREATE INDEX IF NOT EXISTS images_by_digest ON images (digest);
 CREATE TABLE IF NOT EXISTS pins (pattern TEXT PRIMARY KEY) WITHOUT ROWID;
@@ -70,6 +73,11 @@ CREATE TRIGGER IF NOT EXISTS blob_stored AFTER INSERT ON blobs BEGIN
     INSERT OR IGNORE INTO loose SELECT new.digest, new.last_use
         WHERE NOT EXISTS (SELECT 1 FROM needs WHERE child = new.digest)
         AND NOT EXISTS (SELECT 1 FROM images WHERE content = new.digest);
+    UPDATE images SET handicap = NULL WHERE handicap IS NOT NULL AND content IN (
+        SELECT parent FROM needs WHERE child = new.digest
+        UNION SELECT whole.parent FROM needs AS part JOIN needs AS whole ON whole.child = part.parent
+        WHERE part.child = new.digest
+    );
     UPDATE blobs SET pinned = 1 WHERE digest = new.digest AND EXISTS (SELECT 1 FROM pins WHERE pattern = new.digest);
 END;
 CREATE TRIGGER IF NOT EXISTS blob_used AFTER UPDATE OF last_use ON blobs BEGIN

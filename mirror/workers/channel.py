@@ -12,6 +12,7 @@ from typing import Self
 
 import structlog
 
+from mirror.marks import Marks
 from mirror.siblings import GONE, LOST, Heard, Word
 from mirror.tasks import end, spawn
 from mirror.workers.frames import CAME, LARGEST, READY, heard, told
@@ -55,6 +56,10 @@ class Channel:
     @property
     def begins(self) -> bool:
         return self.post.begins
+
+    @property
+    def reading(self) -> Marks:
+        return self.post.reading
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()

@@ -10,6 +10,7 @@ import socket
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
+from mirror.marks import Marks
 from mirror.workers.board import Board
 from mirror.workers.frames import LARGEST
 from mirror.workers.pages import Pages
@@ -34,6 +35,7 @@ class Forking:
     def __init__(self, count: int, sockets: Sockets, signals: Signals) -> None:
         self.board = Board(count)
         self.pages = Pages(count + 1)
+        self.reading = Marks(count)
         self._count = count
         self._sockets = sockets
         self._signals = signals
@@ -49,6 +51,7 @@ class Forking:
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
         self._forked += 1
         self.board.began(number, self._forked)
+        self.reading.wipe(number)  # whoever had it reads no more
         gc.freeze()  # what is there already is never looked at again, so its pages stay those of all
         with self._signals.held_back():
             try:
@@ -75,7 +78,8 @@ class Forking:
         random.seed()
         sockets = self._sockets.of(number)
         begins = self._forked == 1
-        return Post(number, self._count, begins, present, self._forked, line, sockets, self.board, self.pages)
+        shared = (self.board, self.pages, self.reading)
+        return Post(number, self._count, begins, present, self._forked, line, sockets, *shared)
 
 
 def _passed_over(_number: int, _frame: object) -> None:

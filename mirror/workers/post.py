@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from dataclasses import dataclass
 
+from mirror.marks import Marks
 from mirror.workers.board import Board
 from mirror.workers.pages import Pages
 from mirror.workers.sockets import Sockets
@@ -26,3 +27,4 @@ class Post:
     sockets: Sockets
     board: Board
     pages: Pages
+    reading: Marks

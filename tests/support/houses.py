@@ -19,6 +19,7 @@ from mirror.store.ingest import Stamp
 from mirror.store.layout import Layout
 from mirror.store.leases import Leases
 from mirror.store.pull_notes import PullNotes
+from mirror.store.readers import Readers
 from mirror.store.removal import Removal
 from mirror.store.rounds import Rounds
 from tests.support.caches import ENDLESS, blob, descriptors, layout_at, path_of
@@ -33,7 +34,7 @@ class House:
         self.layout = layout
         self.root = layout.root
         self.pulls = PullNotes(databases.write_index)
-        self.removal = Removal(databases, blobs, self.pulls)
+        self.removal = Removal(databases, blobs, self.pulls, Readers(Alone()))
         leases = Leases(layout, Alone(), databases.flush)
         self.keeping = Housekeeping(layout, databases, self.removal, room, leases)
         self.databases = databases

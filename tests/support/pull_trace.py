@@ -1,4 +1,4 @@
-"""A trace of pulls as clients make them, and its bounds: few images are pulled often, and all share their bases."""
+"""Traces of pulls as clients make them, and their bounds: few images are pulled often, and all share their bases."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ _BASES = 12
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """An image: its name, and its blobs with their sizes, the manifest first."""
+    """An image: its name, its blobs with their sizes, the manifest first, and the repository that has it."""
 
     name: str
     blobs: dict[str, int]
+    repository: str
 
     @property
     def size(self) -> int:
@@ -31,7 +32,7 @@ def images(count: int, seed: int = 6) -> list[Wanted]:
     for number in range(count):
         base = random_.choice([*bases])
         own = {f"layer{number}.{place}": random_.randint(1_000, 60_000) for place in range(random_.randint(1, 5))}
-        made.append(Wanted(f"app{number}", {f"app{number}": 1_000, base: bases[base], **own}))
+        made.append(Wanted(f"app{number}", {f"app{number}": 1_000, base: bases[base], **own}, f"app{number}"))
     return made
 
 
@@ -40,6 +41,12 @@ def zipf(of: Sequence[Wanted], length: int, exponent: float, seed: int = 7) -> l
     random_ = random.Random(seed)
     order = random_.sample(of, len(of))
     return random_.choices(order, [1 / (rank + 1) ** exponent for rank in range(len(order))], k=length)
+
+
+def with_builds(pulls: Sequence[Wanted], share: float, every: int, seed: int = 8) -> list[Wanted]:
+    """The same where of so many repositories there is another build after `every` pulls, on the same base."""
+    built = {name for name in sorted({pull.name for pull in pulls}) if random.Random(f"{seed} {name}").random() < share}
+    return [_build(pull, place // every) if pull.name in built else pull for place, pull in enumerate(pulls)]
 
 
 def best_hits(pulls: Sequence[Wanted], limit: int) -> int:
@@ -72,6 +79,11 @@ def blob_lru_hits(pulls: Sequence[Wanted], limit: int, low_water: float) -> int:
             while sum(held.values()) > limit * low_water:
                 held.popitem(last=False)
     return hits
+
+
+def _build(image: Wanted, number: int) -> Wanted:
+    blobs = {blob if blob.startswith("base") else f"{blob} {number}": size for blob, size in image.blobs.items()}
+    return Wanted(f"{image.name} {number}", blobs, image.repository)
 
 
 def _union(images: Iterable[Wanted]) -> dict[str, int]:

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from mirror.marks import Marks
 from mirror.siblings import GONE, LOST, Heard, Word
 from mirror.store.eviction import Room
 from mirror.store.store import Store
@@ -21,6 +22,7 @@ class Member:
     def __init__(self, family: Family, number: int) -> None:
         self.number = number
         self.begins = number == 0
+        self.reading = family.reading
         self._family = family
         self._hearing: dict[str, list[Heard]] = {}
 
@@ -45,6 +47,7 @@ class Family:
 
     def __init__(self, count: int) -> None:
         self.count = count
+        self.reading = Marks(count)
         self.members = [Member(self, number) for number in range(count)]
         self.told: list[tuple[Word, ...]] = []
         self.deaf: set[str] = set()

@@ -17,6 +17,12 @@ def named(name: str) -> str:
     return f"sha256:{sha256(name.encode()).hexdigest()}"
 
 
+def least_used(index: Index) -> list[tuple[str, int]]:
+    """Digests and sizes of what is stored and not pinned by its digest, the longest unused first."""
+    rows = index.read("SELECT digest, size FROM blobs WHERE pinned = 0 ORDER BY last_use")
+    return [(digest, size) for digest, size in rows]
+
+
 def image(repository: str, upstream: str = UPSTREAM) -> Name:
     """The name of the image whose manifest is called as its repository is."""
     return upstream, repository, named(repository)

@@ -1,4 +1,4 @@
-"""What is chosen to go: what no image needs, then whole images by their worth; and what stays, whatever is wanted."""
+"""Questions about what was chosen: whether it may still go, what is too large, what could be had again."""
 
 from __future__ import annotations
 
@@ -6,16 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from mirror.store.choice import LARGE, Choice, Demand, Staying, Why, choose, larger_than, least_used
-from mirror.store.index import GATHERED, TOLD, Index, TagRow
-from mirror.store.journal_schema import PUT_PIN
-from tests.support.stocked import UPSTREAM, Stocked, image, named
+from mirror.store.choice import LARGE, Demand, Going, Why, is_out_of_reach, larger_than, still_going
+from mirror.store.choosing import choose
+from mirror.store.index import GATHERED, Index, Member
+from tests.support.stocked import TYPE, UPSTREAM, Stocked, image, named
 
-EVERYTHING = 1 << 40
-DAY = 86400.0
+EVERYTHING = Demand(1 << 40)
+AWAY = frozenset({"away.example"})
 
 
 @pytest.fixture
@@ -26,250 +24,79 @@ def stocked(tmp_path: Path) -> Iterator[Stocked]:
     index.close()
 
 
-def chosen(choice: Choice) -> list[str]:
-    """The digests in their order."""
-    return [digest for going in choice.going for digest, _ in going.parts]
-
-
-def images_of(choice: Choice) -> list[str]:
-    return [going.image[1] for going in choice.going if going.image is not None]
-
-
-def test_nothing_goes_for_nothing(stocked: Stocked) -> None:
-    stocked.image("app", "layer")
+def test_what_was_chosen_goes_while_nothing_has_changed(stocked: Stocked) -> None:
     stocked.blob("loose")
-    assert choose(stocked.index, Demand(0)).going == ()
-
-
-def test_what_no_image_needs_goes_first_the_longest_unused_first(stocked: Stocked) -> None:
-    stocked.image("app", "layer", pulled=1.0)
-    stocked.blob("new", used=9.0)
-    stocked.blob("old", used=8.0)
-    choice = choose(stocked.index, Demand(150))
-    assert [(going.why, going.parts) for going in choice.going] == [
-        (Why.LOOSE, ((named("old"), 100),)),
-        (Why.LOOSE, ((named("new"), 100),)),
-    ]
-    assert choice.lacking == 0
-
-
-def test_whole_images_go_by_their_last_pull_each_from_its_manifest_down(stocked: Stocked) -> None:
-    stocked.image("late", "late layer", pulled=3.0)
-    stocked.image("early", "early layer", pulled=1.0)
-    stocked.image("middle", "middle layer", pulled=2.0)
-    stocked.index.put_tags([TagRow(UPSTREAM, "early", "v1", named("early"), 1.0)])
-    choice = choose(stocked.index, Demand(111))
-    assert images_of(choice) == ["early", "middle"]
-    assert [going.parts[0][0] for going in choice.going] == [named("early"), named("middle")]
-    assert [(going.bytes, going.tags, going.last_pull) for going in choice.going] == [
-        (110, ("v1",), 1.0),
-        (110, (), 2.0),
-    ]
-    assert (choice.bytes, choice.lacking) == (220, 0)
-
-
-def test_what_is_pulled_often_outlives_what_was_pulled_last(stocked: Stocked) -> None:
-    for day in range(5):
-        stocked.image("daily", "layer", pulled=day * DAY)
-    stocked.image("tried", "other", pulled=4.1 * DAY)
-    assert images_of(choose(stocked.index, Demand(1))) == ["tried"]
-
-
-def test_what_a_kept_image_needs_stays(stocked: Stocked) -> None:
-    stocked.image("old", "base", "own", pulled=1.0)
-    stocked.image("new", "base", pulled=2.0)
-    assert set(chosen(choose(stocked.index, Demand(1)))) == {named("old"), named("own")}
-    assert set(chosen(choose(stocked.index, Demand(EVERYTHING)))) == {
-        named(name) for name in ("old", "own", "new", "base")
-    }
-
-
-def test_the_same_manifest_in_two_repositories_goes_when_both_do(stocked: Stocked) -> None:
-    stocked.image("app", "layer", pulled=1.0)
-    stocked.images.note_pulls({(UPSTREAM, "copy", named("app")): 3.0})
-    stocked.image("middle", pulled=2.0)
-    choice = choose(stocked.index, Demand(EVERYTHING))
-    assert images_of(choice) == ["middle", "copy"]
-
-
-def test_all_platforms_of_an_index_go_with_it(stocked: Stocked) -> None:
-    for platform in ("amd64", "arm64"):
-        stocked.document(platform, "shared layer", f"{platform} layer")
-        stocked.blob(f"{platform} layer")
-    stocked.blob("shared layer")
-    stocked.image("app", "amd64", "arm64", "absent", pulled=1.0)
-    stocked.index.forget_blob(named("absent"))
-    choice = choose(stocked.index, Demand(1))
-    assert len(choice.going) == 1
-    assert choice.going[0].bytes == 10 * 3 + 100 * 3
-
-
-def test_a_document_that_no_image_has_goes_with_what_it_needs(stocked: Stocked) -> None:
-    stocked.document("orphan", "orphan layer", used=5.0)
-    stocked.blob("orphan layer", used=1.0)
-    stocked.image("app", pulled=1.0)
-    (going,) = choose(stocked.index, Demand(1)).going
-    assert [digest for digest, _ in going.parts] == [named("orphan"), named("orphan layer")]
-
-
-@pytest.mark.parametrize("pattern", [f"{UPSTREAM}/app", f"{UPSTREAM}/a*", f"{UPSTREAM}/app:v?", f"*@{named('app')}"])
-def test_what_is_pinned_by_name_stays_with_all_that_it_needs(stocked: Stocked, pattern: str) -> None:
     stocked.image("app", "base", "own", pulled=1.0)
     stocked.image("next", "base", pulled=2.0)
-    stocked.index.put_tags([TagRow(UPSTREAM, "app", "v1", named("app"), 1.0)])
-    stocked.images.pin(pattern)
-    choice = choose(stocked.index, Demand(EVERYTHING))
-    assert chosen(choice) == [named("next")]
-    assert choice.staying == (Staying(Why.PINNED, image("app"), named("app"), pattern),)
-    assert choice.lacking == EVERYTHING - 10
+    going = choose(stocked.index, EVERYTHING).going
+    assert still_going(stocked.index, going) == [*going]
 
 
-def test_what_is_pinned_by_digest_stays(stocked: Stocked) -> None:
-    stocked.blob("loose")
-    stocked.image("app", "config", "layer")
-    for name in ("loose", "app"):
-        stocked.images.pin(named(name))
-    assert choose(stocked.index, Demand(EVERYTHING)).going == ()
+def test_an_image_that_was_pulled_since_stays_whenever_the_others_were(stocked: Stocked) -> None:
+    name = stocked.image("app", pulled=1.0)
+    stocked.image("later", pulled=1000.0)
+    going = choose(stocked.index, EVERYTHING).going
+    stocked.images.note_pulls({name: 2.0})
+    assert [one.image for one in still_going(stocked.index, going)] == [image("later")]
 
 
-def test_what_a_tag_is_pinned_to_stays(stocked: Stocked) -> None:
-    stocked.image("app", "layer")
-    stocked.index.write(PUT_PIN, (UPSTREAM, "app", "prod", named("app"), 1.0, 0))
-    assert choose(stocked.index, Demand(EVERYTHING)).going == ()
-
-
-@pytest.mark.parametrize("part", ["app", "own", "coming"])
-def test_an_image_of_which_anything_is_in_use_stays_whole(stocked: Stocked, part: str) -> None:
-    stocked.image("app", "base", "own", "coming", pulled=1.0)
-    stocked.index.forget_blob(named("coming"))
-    stocked.image("next", "base", pulled=2.0)
-    choice = choose(stocked.index, Demand(EVERYTHING, spared=frozenset({named(part)})))
-    assert images_of(choice) == ["next"]
-    assert named("base") not in chosen(choice)
-    assert choice.staying == (Staying(Why.IN_USE, image("app"), named("app")),)
-
-
-def test_readers_of_a_layer_that_stays_keep_no_image(stocked: Stocked) -> None:
-    stocked.image("old", "base", "own", pulled=1.0)
-    stocked.image("new", "base", pulled=2.0)
-    assert images_of(choose(stocked.index, Demand(1, spared=frozenset({named("base")})))) == ["old"]
-
-
-def test_what_no_image_needs_and_is_in_use_stays(stocked: Stocked) -> None:
-    stocked.blob("loose")
-    choice = choose(stocked.index, Demand(1, spared=frozenset({named("loose")})))
-    assert choice.going == ()
-    assert choice.staying == (Staying(Why.IN_USE, None, named("loose")),)
-
-
-def test_images_whose_upstream_cannot_be_asked_go_last_and_only_as_far_as_they_must(stocked: Stocked) -> None:
-    for number in range(3):
-        stocked.image(f"away{number}", pulled=float(number), upstream="away.example")
-    stocked.image("here", pulled=9.0)
-    away = frozenset({"away.example"})
-    choice = choose(stocked.index, Demand(EVERYTHING, unreachable=away))
-    assert images_of(choice) == ["here"]
-    assert {one.why for one in choice.staying} == {Why.UNREACHABLE}
-    assert [one.image[1] for one in choice.staying if one.image] == ["away0", "away1", "away2"]
-    choice = choose(stocked.index, Demand(1000, least=15, unreachable=away))
-    assert [(going.why, going.image[1]) for going in choice.going if going.image] == [
-        (Why.LEAST_PULLED, "here"),
-        (Why.UNAVOIDABLE, "away0"),
-    ]
-    assert choice.lacking == 1000 - 20
-    choice = choose(stocked.index, Demand(5, least=5, unreachable=away))
-    assert images_of(choice) == ["here"]
-
-
-def test_files_are_counted_where_they_are_what_is_short(stocked: Stocked) -> None:
-    stocked.blob("loose")
+def test_of_a_manifest_that_two_repositories_have_a_pull_of_either_counts(stocked: Stocked) -> None:
     stocked.image("app", "layer", pulled=1.0)
-    stocked.image("late", pulled=2.0)
-    choice = choose(stocked.index, Demand(0, files=2))
-    assert len(chosen(choice)) == 3
-    assert images_of(choice) == ["app"]
+    copy = (UPSTREAM, "copy", named("app"))
+    stocked.images.note_pulls({copy: 3.0})
+    going = choose(stocked.index, EVERYTHING).going
+    assert still_going(stocked.index, going) == [*going]
+    stocked.images.note_pulls({image("app"): 2.0})
+    assert still_going(stocked.index, going) == []
 
 
-def test_what_goes_in_any_case_is_not_counted_again(stocked: Stocked) -> None:
+def test_what_has_become_an_image_or_needed_or_pinned_stays(stocked: Stocked) -> None:
+    for name in ("first", "second", "third"):
+        stocked.blob(name)
+    stocked.image("app", pulled=1.0)
+    going = choose(stocked.index, EVERYTHING).going
+    stocked.images.note_pulls({image("first"): 1.0})
+    stocked.document("new", "second")
+    stocked.images.pin(f"{UPSTREAM}/app")
+    assert [one.parts[0][0] for one in still_going(stocked.index, going)] == [named("third")]
+
+
+def test_what_is_too_large_goes_whoever_needs_it(stocked: Stocked) -> None:
     stocked.image("app", "huge", pulled=1.0)
-    choice = choose(stocked.index, Demand(1, gone=frozenset({named("huge")})))
-    assert chosen(choice) == [named("app")]
+    going = Going(Why.TOO_LARGE, ((named("huge"), 100),))
+    assert still_going(stocked.index, [going]) == [going]
 
 
-def test_as_long_as_images_are_not_known_blobs_go_by_their_last_use(stocked: Stocked) -> None:
-    stocked.index.set_stage(TOLD)
-    stocked.blob("old", used=1.0)
-    stocked.blob("new", used=2.0)
-    stocked.index.write("DELETE FROM loose", ())
-    choice = choose(stocked.index, Demand(1))
-    assert [(going.why, going.parts) for going in choice.going] == [(Why.LEAST_USED, ((named("old"), 100),))]
-    stocked.index.set_stage(GATHERED)
-    assert choose(stocked.index, Demand(1)).going == ()
-
-
-def test_as_long_as_images_are_not_known_nothing_goes_that_may_be_pinned(stocked: Stocked) -> None:
-    stocked.index.set_stage(TOLD)
-    stocked.blob("layer of what is pinned", used=1.0)
-    stocked.images.pin(f"{UPSTREAM}/app:*")
-    choice = choose(stocked.index, Demand(1))
-    assert (choice.going, choice.lacking) == ((), 1)
-    stocked.images.unpin(f"{UPSTREAM}/app:*")
-    assert chosen(choose(stocked.index, Demand(1))) == [named("layer of what is pinned")]
-
-
-def test_the_largest_are_found_and_the_longest_unused(stocked: Stocked) -> None:
+def test_the_largest_are_found(stocked: Stocked) -> None:
     for number, name in enumerate(("a", "b", "c")):
-        stocked.blob(name, size=number * LARGE, used=-float(number))
+        stocked.blob(name, size=number * LARGE)
     stocked.images.pin(named("c"))
     assert larger_than(stocked.index, 0) == [(named("b"), LARGE)]
     assert larger_than(stocked.index, LARGE) == []
     stocked.images.unpin(named("c"))
     assert larger_than(stocked.index, LARGE) == [(named("c"), 2 * LARGE)]
-    assert list(least_used(stocked.index)) == [(named("c"), 2 * LARGE), (named("b"), LARGE), (named("a"), 0)]
 
 
-@pytest.mark.parametrize(
-    "query", ["SELECT digest FROM loose ORDER BY last_use", "SELECT digest FROM images WHERE held = 1 ORDER BY worth"]
-)
-def test_the_choice_sorts_nothing(stocked: Stocked, query: str) -> None:
-    steps = [step for *_, step in stocked.index.read(f"EXPLAIN QUERY PLAN {query}")]
-    assert len(steps) == 1
-    assert "B-TREE" not in steps[0]
+def test_out_of_reach_is_what_only_unreachable_upstreams_are_known_to_have(stocked: Stocked) -> None:
+    for name in ("nobody's", "away", "both"):
+        stocked.blob(name)
+    stocked.index.put_members([Member("away.example", "app", named(name)) for name in ("away", "both")])
+    stocked.index.put_members([Member(UPSTREAM, "app", named("both"))])
+    assert [is_out_of_reach(stocked.index, named(name), AWAY) for name in ("nobody's", "away", "both")] == [
+        False,
+        True,
+        False,
+    ]
 
 
-@given(
-    images=st.lists(st.tuples(st.sets(st.integers(0, 6)), st.integers(0, 9)), min_size=1, max_size=8),
-    wanted=st.integers(0, 900),
-    spared=st.sets(st.integers(0, 6), max_size=2),
-    pinned=st.sets(st.integers(0, 7), max_size=2),
-)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_images_go_all_or_nothing_and_no_further_than_needed(
-    tmp_path_factory: pytest.TempPathFactory,
-    images: list[tuple[set[int], int]],
-    wanted: int,
-    spared: set[int],
-    pinned: set[int],
-) -> None:
-    index = Index(tmp_path_factory.mktemp("index"))
-    try:
-        index.set_stage(GATHERED)
-        stocked = Stocked(index)
-        for number, (layers, pulled) in enumerate(images):
-            stocked.image(f"app{number}", *map(str, layers), pulled=float(pulled))
-        for number in pinned:
-            stocked.images.pin(f"{UPSTREAM}/app{number}")
-        used = frozenset(named(str(number)) for number in spared)
-        choice = choose(index, Demand(wanted, spared=used))
-    finally:
-        index.close()
-    gone = set(chosen(choice))
-    assert len(gone) == len(chosen(choice))
-    kept = {number for number in range(len(images)) if named(f"app{number}") not in gone}
-    for number, (layers, _) in enumerate(images):
-        if number in kept:
-            assert gone.isdisjoint(map(named, map(str, layers)))
-    assert gone.isdisjoint(used)
-    assert pinned & set(range(len(images))) <= kept
-    assert sum(going.bytes for going in choice.going[:-1]) < max(wanted, 1)
-    assert choice.lacking == max(wanted - choice.bytes, 0)
+def test_out_of_reach_is_also_a_manifest_whose_bytes_have_another_name(stocked: Stocked) -> None:
+    stocked.blob("signed")
+    stocked.index.put_members([Member("away.example", "app", named("unsigned"), TYPE, named("signed"))])
+    assert is_out_of_reach(stocked.index, named("signed"), AWAY)
+    assert not is_out_of_reach(stocked.index, named("unsigned"), AWAY)
+
+
+def test_that_is_found_without_reading_all_memberships(stocked: Stocked) -> None:
+    query = "SELECT DISTINCT upstream FROM members WHERE coalesce(content, digest) = ?"
+    (step,) = [step for *_, step in stocked.index.read(f"EXPLAIN QUERY PLAN {query}", ("sha256:any",))]
+    assert step.startswith("SEARCH members USING")

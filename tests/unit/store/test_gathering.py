@@ -11,7 +11,8 @@ from pathlib import Path
 from mirror.oci.digest import Digest
 from mirror.oci.media_types import OCI_INDEX, OCI_MANIFEST
 from mirror.store.catalog import Catalog
-from mirror.store.choice import Demand, choose
+from mirror.store.choice import Demand
+from mirror.store.choosing import choose
 from mirror.store.gathering import gather
 from mirror.store.images import Image, Images
 from mirror.store.index import GATHERED, TOLD, Index, Member

@@ -1,4 +1,4 @@
-"""Images in the index: what belongs together, who needs what, what is loose, and what a pull counts for."""
+"""Images in the index: what belongs together, who needs what, and what is loose."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from mirror.store.images import HALF_LIFE, Image, worth
+from mirror.store.images import Image
 from mirror.store.index import Index, Member, TagRow
 from tests.support.stocked import TYPE, UPSTREAM, Stocked, image, named
 
@@ -224,31 +222,3 @@ def test_a_digest_that_is_pinned_before_it_is_stored_is_pinned_then(stocked: Sto
     stocked.images.pin(named("app"))
     stocked.image("app")
     assert [one.pinned for one in stocked.images.list()] == [True]
-
-
-# worth
-
-times = st.floats(0, 4e9)
-
-
-def test_a_first_pull_and_one_long_ago_are_worth_their_own_time() -> None:
-    assert worth(0.0, 0.0, 1000 * DAY) == pytest.approx(1000 * DAY)
-
-
-def test_a_second_pull_at_full_weight_adds_at_most_a_half_life() -> None:
-    assert worth(0.0, 2 * DAY, 2 * DAY) == pytest.approx(2 * DAY + HALF_LIFE)
-
-
-def test_pulls_in_quick_succession_weigh_no_more_than_one() -> None:
-    """A program that asks every minute for two weeks counts like one that asks every six hours."""
-    often = rarely = last = 0.0
-    for second in range(60, int(14 * DAY), 60):
-        often, last = worth(last, often, float(second)), float(second)
-    for quarter in range(1, 14 * 4):
-        rarely = worth((quarter - 1) * 21600.0, rarely, quarter * 21600.0)
-    assert often == pytest.approx(rarely, abs=21600.0)
-
-
-@given(last=times, before=times, now=times)
-def test_a_pull_never_lessens_what_an_image_is_worth(last: float, before: float, now: float) -> None:
-    assert worth(last, before, now) >= before

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from mirror.store.index import Index, TagRow
+from mirror.store.index import Index, Member, TagRow
 from mirror.store.release import Part, Release, belongings
-from tests.support.stocked import UPSTREAM, Stocked, image, named
+from tests.support.stocked import TYPE, UPSTREAM, Stocked, image, named
 
 
 @pytest.fixture
@@ -55,6 +55,26 @@ def test_what_is_pinned_keeps_what_it_needs(stocked: Stocked) -> None:
     assert Release(stocked.index).image(name, name[2]) == [Part(named("app"), 10)]
 
 
+def test_what_is_pinned_keeps_nothing_that_lies_beside_it(stocked: Stocked) -> None:
+    layers = {f"layer {number}" for number in range(9)}  # some come before it, and some after it
+    name = stocked.image("app", "pinned", *layers)
+    stocked.images.pin(named("pinned"))
+    parts = Release(stocked.index).image(name, name[2])
+    assert {part.digest for part in parts} == {named("app"), *map(named, layers)}
+
+
+def test_an_image_that_is_taken_back_keeps_what_another_name_of_it_would_have_taken(stocked: Stocked) -> None:
+    one = stocked.image("app", "layer")
+    other = (UPSTREAM, "other", one[2])
+    stocked.index.put_members([Member(*other, TYPE)])
+    stocked.images.note_pulls({other: 1.0})
+    release = Release(stocked.index)
+    assert release.image(one, one[2]) == []
+    release.take_back(one, [])
+    assert release.image(other, one[2]) == []
+    assert release.image(one, one[2]) == [Part(named("app"), 10), Part(named("layer"), 100)]
+
+
 def test_the_belongings_of_an_image_are_its_own_tags_and_what_only_it_needs(stocked: Stocked) -> None:
     stocked.image("app", "own", "shared")
     stocked.image("other", "shared")
@@ -71,11 +91,11 @@ def test_the_belongings_of_a_repository_are_those_of_all_its_images(stocked: Sto
         stocked.images.note_pulls({(UPSTREAM, "app", named(name)): 1.0})
     stocked.blob("shared")
     stocked.image("other", "elsewhere")
-    assert dict(belongings(stocked.index, (UPSTREAM, "app"), None).stored) == {
-        named("one"): 10,
-        named("two"): 10,
-        named("shared"): 100,
-    }
+    stocked.index.put_members([Member(UPSTREAM, "app", named("elsewhere"))])
+    found = belongings(stocked.index, (UPSTREAM, "app"), None)
+    assert dict(found.stored) == {named("one"): 10, named("two"): 10, named("shared"): 100}
+    members = {name for _, _, name in found.names}  # that the repository has it is forgotten also of what stays
+    assert members == {named("one"), named("two"), named("shared"), named("elsewhere")}
 
 
 def test_what_is_not_there_has_no_belongings(stocked: Stocked) -> None:

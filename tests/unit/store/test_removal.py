@@ -9,14 +9,17 @@ import pytest
 
 from mirror.errors import StoreFailed
 from mirror.oci.digest import Digest
+from mirror.siblings import Alone
 from mirror.store.choice import Choice, Demand, Going, Why
 from mirror.store.images import Images
 from mirror.store.index import Member
 from mirror.store.pull_notes import PullNotes
+from mirror.store.readers import Readers
 from mirror.store.removal import Removal
 from tests.support.caches import path_of
 from tests.support.faulty_disk import Fault, FaultyDisk
 from tests.support.houses import House, house_at
+from tests.support.siblings import Family
 from tests.support.stocked import TYPE, UPSTREAM
 
 ALL = Demand(1 << 40)
@@ -25,10 +28,11 @@ ALL = Demand(1 << 40)
 class Scene:
     """Images of one layer each, that were pulled one after the other."""
 
-    def __init__(self, house: House, count: int) -> None:
+    def __init__(self, house: House, count: int, readers: Readers | None = None) -> None:
         self.house = house
         self.pulls = PullNotes(house.databases.write_index)
-        self.removal = Removal(house.databases, house.blobs, self.pulls)
+        self.readers = readers or Readers(Alone())
+        self.removal = Removal(house.databases, house.blobs, self.pulls, self.readers)
         self.busy: set[Digest] = set()
         self.removed: list[tuple[int, bool]] = []
         self.images = [self._image(number) for number in range(count)]
@@ -44,10 +48,14 @@ class Scene:
         return UPSTREAM, "app", str(manifest)
 
     async def choose(self, demand: Demand = ALL) -> Choice:
-        return await self.removal.choose(demand, self.busy)
+        return await self.removal.choose(demand, lambda: self.busy)
 
     async def carry_out(self, choice: Choice) -> list[Going]:
         return await self.removal.carry_out(choice.going, lambda: self.busy, lambda *one: self.removed.append(one))
+
+    async def too_large(self) -> list[tuple[str, int]]:
+        await self.house.databases.flush()
+        return await self.removal.too_large(50, 200, lambda: self.busy)
 
     def there(self) -> list[list[bool]]:
         return [[path_of(self.house.root, one).exists() for one in image] for image in self.images]
@@ -65,7 +73,7 @@ async def test_what_is_being_fetched_or_read_is_not_chosen(tmp_path: Path) -> No
     async with house_at(tmp_path) as house:
         scene = Scene(house, 3)
         scene.busy.add(scene.images[0][1])
-        scene.removal.readers.enter(scene.images[1][1])
+        scene.readers.enter(scene.images[1][1])
         await scene.carry_out(await scene.choose())
         assert scene.there() == [[True, True], [True, True], [False, False]]
 
@@ -75,7 +83,7 @@ async def test_what_was_asked_for_since_it_was_chosen_stays_whole(tmp_path: Path
         scene = Scene(house, 4)
         choice = await scene.choose()
         scene.busy.add(scene.images[0][1])
-        scene.removal.readers.enter(scene.images[1][1])
+        scene.readers.enter(scene.images[1][1])
         scene.pulls.pulled(scene.name(scene.images[2][0]), 99.0)
         assert await scene.carry_out(choice) == [choice.going[-1]]
         assert scene.there() == [[True, True], [True, True], [True, True], [False, False]]
@@ -112,7 +120,7 @@ async def test_what_an_image_needs_stays_with_it_when_it_is_asked_for_after_both
         first = scene.images[0][0]
         house.databases.write_index.submit(lambda index: Images(index).note(str(first), [shared]))
         choice = await scene.choose()
-        scene.removal.readers.enter(first)
+        scene.readers.enter(first)
         await scene.carry_out(choice)
         assert scene.there() == [[True, True], [True, True]]
 
@@ -139,6 +147,45 @@ async def test_an_image_whose_upstream_cannot_be_asked_is_known_as_such(tmp_path
         assert choice.going == ()
         assert [one.why for one in choice.staying] == [Why.UNREACHABLE]
         assert asked == [UPSTREAM]
+
+
+async def test_what_a_sibling_reads_is_neither_chosen_nor_let_go_of(tmp_path: Path) -> None:
+    here, there = (Readers(member) for member in Family(2).members)
+    async with house_at(tmp_path) as house:
+        scene = Scene(house, 3, here)
+        there.enter(scene.images[0][1])
+        choice = await scene.choose()
+        assert [one.digest for one in choice.staying] == [str(scene.images[0][0])]
+        there.enter(scene.images[1][1])
+        await scene.carry_out(choice)
+        assert scene.there() == [[True, True], [True, True], [False, False]]
+
+
+async def test_as_much_goes_as_has_to_though_some_of_what_was_chosen_stays(tmp_path: Path) -> None:
+    async with house_at(tmp_path) as house:
+        scene = Scene(house, 3)
+        read = scene.images[0][1]
+
+        asked = iter([set[Digest](), {read}, {read}])  # as soon as it was chosen
+        choice = await scene.removal.let_go(Demand(200), lambda: next(asked), lambda *one: scene.removed.append(one))
+        assert scene.there() == [[True, True], [False, False], [True, True]]
+        assert (choice.bytes, choice.lacking) == (200, 0)
+        assert [one.digest for one in choice.staying] == [str(scene.images[0][0])]
+
+
+async def test_what_is_too_large_stays_while_it_is_in_use_or_could_not_be_had_again(tmp_path: Path) -> None:
+    async with house_at(tmp_path) as house:
+        scene = Scene(house, 0)
+        digests = house.put(1, 2, 3) + house.put(4, size=300)
+        house.databases.write_index.submit(
+            lambda index: index.put_members([Member(UPSTREAM, "app", str(digests[number])) for number in (2, 3)])
+        )
+        scene.busy.add(digests[0])
+        assert {name for name, _ in await scene.too_large()} == {str(one) for one in digests[1:]}
+        scene.readers.enter(digests[1])
+        assert [name for name, _ in await scene.too_large()] == [str(digests[number]) for number in (3, 2)]
+        scene.removal.unreachable = lambda _: True
+        assert await scene.too_large() == [(str(digests[3]), 300)]  # it cannot stay in any case
 
 
 async def test_what_a_failing_disk_leaves_of_an_image_is_no_image(tmp_path: Path) -> None:

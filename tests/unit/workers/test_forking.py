@@ -53,6 +53,24 @@ def test_each_child_has_a_post_of_its_own_and_the_first_one_begins() -> None:
     assert first[1] != second[1]
 
 
+def test_who_is_forked_in_anothers_place_reads_nothing_and_is_seen_to_read_by_the_others() -> None:
+    sockets = bind(ANY, ANY, 2)
+    with Signals([signal.SIGUSR1]) as signals:
+        forking = Forking(2, sockets, signals)
+        seen = []
+        for place in (3, 5):
+            forked = forking.fork(1, [], lambda: None)
+            if isinstance(forked, Post):
+                forked.reading.set(forked.number, place)
+                os._exit(0)
+            assert isinstance(forked, Forked)
+            os.waitpid(forked.pid, 0)
+            forked.line.close()
+            seen.append([forking.reading.is_set_elsewhere(0, one) for one in (3, 5)])
+    sockets.close()
+    assert seen == [[True, False], [False, True]]
+
+
 def test_a_child_that_cannot_begin_ends_and_is_no_second_supervisor() -> None:
     parent = os.getpid()
 

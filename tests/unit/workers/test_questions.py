@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
+from mirror.marks import Marks
 from mirror.siblings import GONE, Heard, Word
 from mirror.tasks import end, spawn
 from mirror.workers.questions import Questions
@@ -27,6 +28,7 @@ class Member:
 
     def __init__(self, room: Room, number: int) -> None:
         self.number = number
+        self.reading = Marks(1)
         self._room = room
         self._heard: dict[str, list[Heard]] = {}
 
