@@ -1,9 +1,15 @@
-"""`POST /api/v1/import`: a bundle of `mirror export` is taken into the cache as it comes. One at a time."""
+"""`POST /api/v1/import`: a bundle of `mirror export` is taken into the cache as it comes. One at a time.
+
+So one that does not come would keep the others out: what is waited for is bounded, and what is done with it is not.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 from aiohttp import ClientError, web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -11,13 +17,31 @@ from aiohttp.http_exceptions import HttpProcessingError
 from mirror.admin.documents import answer
 from mirror.bundles.receiving import Receiving
 from mirror.errors import Code, Refused
+from mirror.trickle import Trickle
 
 PATH = "/api/v1/import"
 TYPE = "application/octet-stream"
-_PATIENCE = 30.0  # seconds for the next bytes
+_LATER = 10  # seconds after which another import may try again
+
+_log = logging.getLogger(__name__)
 
 
-def import_routes(receiving: Callable[[], Receiving]) -> list[web.RouteDef]:
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a bundle is waited for: `silence`, in seconds, by the loop; and as `clock` tells, for a trickle."""
+
+    silence: float = 30.0
+    clock: Callable[[], float] = time.monotonic
+
+
+_PATIENCE = Patience()
+
+
+def import_routes(
+    receiving: Callable[[], Receiving],
+    unserved: Callable[[Iterable[str]], Sequence[str]],
+    patience: Patience = _PATIENCE,
+) -> list[web.RouteDef]:
     """`receiving` makes what takes one bundle. What is answered is `Received`; what has come before it broke off is
     gone on with by the next import.
     """
@@ -27,26 +51,33 @@ def import_routes(receiving: Callable[[], Receiving]) -> list[web.RouteDef]:
         if request.content_type != TYPE:  # which no page of another origin can send without having asked
             raise Refused(f"the request is to be {TYPE}", code=Code.BAD_REQUEST)
         if taking.locked():
-            raise Refused("another bundle is being imported: try again when it is done", code=Code.BUSY)
+            words = "another bundle is being imported: try again when it is done"
+            raise Refused(words, code=Code.BUSY, retry_after=_LATER)
         async with taking:
-            received = await receiving().take(_pieces(request))
+            received = await receiving().take(_pieces(request, patience))
+        _log.info("imported by the operator: %d images, %d new bytes", len(received.images), received.bytes)
         return answer(
             {
                 "images": received.images,
                 "blobs": received.blobs,
                 "bytes": received.bytes,
                 "skipped": received.skipped,
+                "moved": received.moved,
+                "evicted": received.evicted,
+                "unserved": unserved(received.images),
             }
         )
 
     return [web.post(PATH, take)]
 
 
-async def _pieces(request: web.Request) -> AsyncIterator[bytes]:
-    """The bytes of the request. Raises Refused when they do not come, or not to their end."""
+async def _pieces(request: web.Request, patience: Patience) -> AsyncIterator[bytes]:
+    """The bytes of the request. Raises Refused when they do not come, hardly come, or do not come to their end."""
+    trickle = Trickle()
     while True:
+        asked = patience.clock()
         try:
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(patience.silence):
                 data = await request.content.readany()
         except TimeoutError:
             raise Refused("the bundle did not go on in time: import again", code=Code.BAD_REQUEST) from None
@@ -54,4 +85,6 @@ async def _pieces(request: web.Request) -> AsyncIterator[bytes]:
             raise Refused("the bundle broke off on its way: import again", code=Code.BAD_REQUEST) from None
         if not data:
             return
+        if trickle.is_too_thin(len(data), patience.clock() - asked):
+            raise Refused("the bundle came too slowly to be waited for: import again", code=Code.BAD_REQUEST)
         yield data

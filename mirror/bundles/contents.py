@@ -63,6 +63,11 @@ class Contents:
         return sum(piece.size for piece in self.pieces)
 
     @property
+    def whole_size(self) -> int:
+        """Bytes of what the images consist of, what is left out included."""
+        return sum(piece.size for piece in (*self.pieces, *self.left_out))
+
+    @property
     def manifests_size(self) -> int:
         """Bytes of all manifests, those that are left out included."""
         return sum(piece.size for piece in (*self.pieces, *self.left_out) if piece.media_type is not None)
@@ -98,7 +103,7 @@ class Contents:
             document = orjson.loads(data)
             match document:
                 case {"mirror": "bundle", "version": int(version)} if version != VERSION:
-                    raise _refused("the bundle was made by another version of mirror, which this one cannot read")
+                    raise _refused("the bundle was made by a later version of mirror: take that one here, too")
                 case {"mirror": "bundle", "version": int(), **rest} if rest.keys() == _MEMBERS:
                     contents = cls(
                         tuple(_each(rest["images"], _image)),

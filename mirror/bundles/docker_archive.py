@@ -1,7 +1,8 @@
 """Images as `docker save` wrote them before it wrote image layouts, and as skopeo's `docker-archive:` is.
 
 Such an archive holds a configuration and the unpacked layers, and no manifest. It is given the one that skopeo gives
-it: Docker's schema 2 over the layers as they are, by their diff_ids, so that its digest is the same here and there.
+it: Docker's schema 2 over the unpacked layers, by their diff_ids, so that its digest is the same here and there. Layers
+that others have packed (kaniko, crane, Bazel, `docker buildx -o type=docker`) are unpacked as they are read.
 https://github.com/moby/docker-image-spec/blob/main/v1.2.md
 """
 
@@ -12,9 +13,11 @@ from collections.abc import Iterator
 
 import orjson
 
-from mirror.bundles.archive import Files, read
 from mirror.bundles.contents import MANIFEST
+from mirror.bundles.files import Files, read
+from mirror.bundles.gzipped import MAGIC, gunzipped
 from mirror.bundles.names import Name
+from mirror.bundles.opening import LARGEST, unpacker_of
 from mirror.errors import Code, Malformed, MirrorError, Refused
 from mirror.oci.digest import Digest
 from mirror.oci.media_types import DOCKER_MANIFEST
@@ -32,11 +35,13 @@ _LAYER_TYPE = "application/vnd.docker.image.rootfs.diff.tar.gzip"  # as skopeo h
 class DockerArchive:
     """The content of such an archive by its digests, and its `images`, None in place of a name where one has none."""
 
-    def __init__(self, files: Files) -> None:
-        """Raises Refused when it is no such archive, OSError."""
+    def __init__(self, files: Files, largest: int = LARGEST) -> None:
+        """`largest`: bytes that may come of packed layers. Raises Refused when it is no such archive, OSError."""
         self.images: list[tuple[Name | None, Digest]] = []
         self._files = files
+        self._left = largest  # bytes that may still come of packed layers
         self._paths: dict[Digest, str] = {}
+        self._unpacked: dict[Digest, int] = {}  # sizes of those layers that are packed
         self._bodies: dict[Digest, bytes] = {}
         self._configs = 0  # bytes of configurations
         for entry in _entries(read(files, LIST, _LARGEST_LIST) or b""):
@@ -45,6 +50,8 @@ class DockerArchive:
     def size(self, digest: Digest) -> int | None:
         if digest in self._bodies:
             return len(self._bodies[digest])
+        if digest in self._unpacked:
+            return self._unpacked[digest]
         return self._files.size(self._paths[digest]) if digest in self._paths else None
 
     def read(self, digest: Digest) -> Iterator[bytes]:
@@ -52,7 +59,8 @@ class DockerArchive:
             return iter([self._bodies[digest]])
         if digest not in self._paths:
             raise MirrorError(f"{digest} is not in the archive")
-        return self._files.pieces(self._paths[digest])
+        pieces = self._files.pieces(self._paths[digest])
+        return gunzipped(pieces, self._unpacked[digest]) if digest in self._unpacked else pieces
 
     def _add(self, entry: object) -> None:
         match entry:
@@ -88,11 +96,25 @@ class DockerArchive:
         return self._keep(body)
 
     def _layer(self, digest: Digest, path: object) -> dict[str, object]:
-        size = self._files.size(path) if isinstance(path, str) else None
-        if size is None or not isinstance(path, str):
+        if not isinstance(path, str) or self._files.size(path) is None:
             raise _refused("a layer is not in it")
+        if digest not in self._paths:
+            self._look_into(digest, path)
+        return {"mediaType": _LAYER_TYPE, "size": self.size(digest), "digest": str(digest)}
+
+    def _look_into(self, digest: Digest, path: str) -> None:
+        """Note where a layer lies, and if it is packed how large it is: nothing tells, so it is unpacked for that."""
+        begin = next(self._files.pieces(path), b"")
+        if unpacker_of(begin) is not None:
+            raise _refused(
+                "a layer is packed in a way that is not unpacked here: "
+                "`skopeo copy docker-archive:FILE oci-archive:NEW.tar:NAME` writes what can be imported"
+            )
+        if begin.startswith(MAGIC):
+            size = sum(map(len, gunzipped(self._files.pieces(path), self._left)))
+            self._left -= size
+            self._unpacked[digest] = size
         self._paths[digest] = path
-        return {"mediaType": _LAYER_TYPE, "size": size, "digest": str(digest)}
 
     def _keep(self, body: bytes) -> Digest:
         digest = Digest.of(body)

@@ -35,6 +35,12 @@ class Found:
     absent: set[Digest] = field(default_factory=set)
     lacks: list[Digest] = field(default_factory=list)
     reason: str = ""
+    is_bare: bool = False  # no more than an index, of which nobody has pulled any platform
+
+    @property
+    def can_be_pulled(self) -> bool:
+        """Whether a pull by its name would bring what is not here."""
+        return bool(self.lacks) or self.is_bare
 
     @property
     def shortage(self) -> str | None:
@@ -73,7 +79,9 @@ class Gathering:
             self._take_blobs(document, found)
         if root.kind is Kind.INDEX and all(piece.media_type in INDEX_TYPES for piece in found.manifests.values()):
             told = ", ".join(sorted({name for name in root.platforms.values() if "/" in name}))
-            found.reason = f"none of the platforms asked for is here; it lists {told or 'none'}"
+            found.is_bare = not self._terms.platforms
+            of = "its platforms" if found.is_bare else "the platforms asked for"
+            found.reason = f"none of {of} is here; it lists {told or 'none'}"
         return found
 
     def add(self, found: Found) -> bool:

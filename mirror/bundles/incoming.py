@@ -9,13 +9,17 @@ import asyncio
 import time
 
 from mirror.bundles.contents import Piece
-from mirror.errors import Code, DigestMismatch, Refused, SizeMismatch, StoreBusy
+from mirror.errors import Code, DigestMismatch, Refused, SizeMismatch, StoreBusy, StoreFailed
 from mirror.store.ingest import Ingest
 from mirror.store.store import Store
 
 _BATCH = 1024 * 1024  # bytes that are written at once
 PATIENCE = 60.0  # seconds for somebody who is just storing the same
 _LOOK = 0.25  # seconds between two looks
+_FULL = (
+    "the cache has no room for the rest of the bundle, and what is in it is pinned, in use, or of the bundle: "
+    "raise storage.max_size, or see what stays, and why, with `mirror gc --dry-run`; then import again"
+)
 
 
 class Incoming:
@@ -32,8 +36,8 @@ class Incoming:
 
     @classmethod
     async def begin(cls, store: Store, piece: Piece, patience: float = PATIENCE) -> Incoming:
-        """Raises Refused when somebody else is storing it for longer than `patience` (seconds), or when it is here in
-        another size; StoreFailed. May be cancelled.
+        """Raises Refused when somebody else is storing it for longer than `patience` (seconds), when it is here in
+        another size, or when the cache would become too large; StoreFailed. May be cancelled.
         """
         until = time.monotonic() + patience
         while not await is_here(store, piece):
@@ -52,7 +56,9 @@ class Incoming:
         try:
             if ingest.offset > piece.size:
                 await store.run(ingest.restart)
-            await store.expect(ingest, piece.size)
+            await _expect(store, ingest, piece)
+            if store.limit and store.size + piece.size > store.limit:  # though all has gone that may go
+                raise Refused(_FULL, code=Code.STORAGE)
         except BaseException:
             await store.leave(ingest)
             raise
@@ -100,6 +106,14 @@ class Incoming:
             data, self._batch = bytes(self._batch), bytearray()
             await self._store.run(ingest.append, data)
             self.stored += len(data)
+
+
+async def _expect(store: Store, ingest: Ingest, piece: Piece) -> None:
+    try:
+        await store.expect(ingest, piece.size)
+    except StoreFailed as error:
+        words = "make room on its disk, and import again: what has come is kept"
+        raise StoreFailed(f"{error}; {words}") from error
 
 
 async def is_here(store: Store, piece: Piece) -> bool:

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from mirror.bundles.archive import Files, read
 from mirror.bundles.contents import LARGEST, Contents, Image
 from mirror.bundles.docker_archive import LIST, DockerArchive
+from mirror.bundles.files import Files, read
 from mirror.bundles.gathering import Gathering, Terms
 from mirror.bundles.layout import CONTENTS, INDEX, MOST_OF_AN_INDEX, SEAL, path_of
 from mirror.bundles.names import Name, annotated
+from mirror.bundles.opening import LARGEST as LARGEST_UNPACKED
 from mirror.bundles.seal import LARGEST as LARGEST_SEAL
 from mirror.bundles.seal import check
 from mirror.bundles.shelves import FileShelves, Shelves
@@ -50,8 +51,11 @@ class Parcel:
                 pass
 
 
-def open_parcel(files: Files, key: bytes | None = None, name: Name | None = None) -> Parcel:
+def open_parcel(
+    files: Files, key: bytes | None = None, name: Name | None = None, largest: int = LARGEST_UNPACKED
+) -> Parcel:
     """What the files are. `key`: the signature has to be by it. `name`: of the one image, whatever it is called there.
+    `largest`: bytes that may come of layers that somebody has packed.
 
     Raises Refused, OSError.
     """
@@ -64,7 +68,7 @@ def open_parcel(files: Files, key: bytes | None = None, name: Name | None = None
     if index is not None:
         return _gathered(FileShelves(files), _entries(index), name)
     if files.size(LIST) is not None:
-        archive = DockerArchive(files)
+        archive = DockerArchive(files, largest)
         return _gathered(archive, archive.images, name)
     raise _refused("it is no bundle, no OCI image layout, and no archive of `docker save`")
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Protocol
 
-from mirror.bundles.archive import PIECE
 from mirror.bundles.contents import LARGEST, Contents
+from mirror.bundles.files import PIECE
 from mirror.bundles.layout import CONTENTS, LAYOUT, SEAL
 from mirror.bundles.seal import check
 from mirror.bundles.tar_format import Header
@@ -49,7 +49,7 @@ def _heading(pipe: Pipe) -> tuple[bytes, dict[str, bytes]]:
         read += data
         if not data or len(read) > _MOST:
             raise _refused()
-        for event in reader.feed(data):
+        for event in _fed(reader, data):
             if isinstance(event, Header):
                 if event.path not in _FIRST:
                     raise _refused()
@@ -60,6 +60,13 @@ def _heading(pipe: Pipe) -> tuple[bytes, dict[str, bytes]]:
     if CONTENTS not in files:
         raise _refused()
     return bytes(read), {path: bytes(file) for path, file in files.items()}
+
+
+def _fed(reader: TarReader, data: bytes) -> Iterator[Header | bytes]:
+    try:
+        yield from reader.feed(data)
+    except Refused:
+        raise _refused() from None  # no archive, or one that is packed
 
 
 def _refused() -> Refused:

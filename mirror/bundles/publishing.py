@@ -64,8 +64,11 @@ class Publishing:
                 for blob in document.blobs:
                     await self._check(blob.digest, blob.foreign)
 
-    async def publish(self, when: float) -> None:
-        """Say all there is to say; it is on disk when this returns. When cancelled, it is said in part."""
+    async def publish(self, when: float) -> int:
+        """Say all there is to say; it is on disk when this returns. When cancelled, it is said in part.
+
+        What is returned is how many tags pointed elsewhere before.
+        """
         for image in self._images:
             async for document in self._walk(image):
                 self._prove(image, document.digest, document.media_type)
@@ -73,10 +76,12 @@ class Publishing:
                     if blob.digest in self._known:
                         self._prove(image, blob.digest, None)
                         await self._rest()
+        moved = 0
         for image in self._contents.images:
-            self._point(image, when)
+            moved += self._point(image, when)
             await self._rest()
         await self._store.flush()
+        return moved
 
     async def _walk(self, image: Image) -> AsyncIterator[Document]:
         try:
@@ -97,7 +102,7 @@ class Publishing:
     def _found(self, digest: Digest) -> Document | None:
         document = self._documents.get(digest)
         if document is None and digest not in self._contents.absent:
-            raise _lacking(digest)
+            raise self._lacking(digest)
         return document
 
     async def _check(self, digest: Digest, foreign: bool) -> None:
@@ -107,7 +112,7 @@ class Publishing:
         if piece is None and foreign:
             return
         if piece is None or not await is_here(self._store, piece):
-            raise _lacking(digest)
+            raise self._lacking(digest)
         self._here.add(digest)
 
     def _prove(self, image: Image, digest: Digest, media_type: str | None) -> None:
@@ -116,10 +121,11 @@ class Publishing:
         kind = "absent-blob" if media_type is None else "absent"
         facts.forget_absent(Key(kind, name.upstream, name.repository, str(digest)))
 
-    def _point(self, image: Image, when: float) -> None:
+    def _point(self, image: Image, when: float) -> bool:
+        """Have its tag point to the image; whether it pointed to another one."""
         facts, name = self._store.facts, image.name
         if name.tag is None:
-            return
+            return False
         key = Key("tag", name.upstream, name.repository, name.tag)
         facts.forget_absent(Key("absent", name.upstream, name.repository, name.tag))
         known = facts.tag(key)
@@ -127,11 +133,12 @@ class Publishing:
         facts.journal.note(Sighting(name.upstream, name.repository, name.tag, str(image.digest), before, when))
         facts.put_tag(key, TagRecord(str(image.digest), when, lasting=True), _CENTURY)
         facts.heard(key, None)  # whoever remembers an answer of this process is to look again
+        return before not in (None, str(image.digest))
 
-
-def _lacking(digest: Digest) -> Refused:
-    return Refused(
-        f"an image in the bundle is not whole here: it needs {digest}. A bundle made with --lacking needs the mirror "
-        "whose inventory that was: make a new inventory, or export without",
-        code=Code.BAD_REQUEST,
-    )
+    def _lacking(self, digest: Digest) -> Refused:
+        words = f"an image in the bundle is not whole here: it needs {digest}"
+        if any(piece.digest == digest for piece in self._contents.pieces):
+            words += ", which has gone again, or is broken: see `mirror gc --dry-run`, and import again"
+            return Refused(words, code=Code.STORAGE)
+        words += ". A bundle made with --lacking needs the mirror whose inventory that was: "
+        return Refused(words + "make a new inventory there, or export without", code=Code.BAD_REQUEST)

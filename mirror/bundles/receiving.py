@@ -36,6 +36,8 @@ class Received:
     blobs: int
     bytes: int
     skipped: int  # pieces that were here, or that their sender has left out
+    moved: int  # tags that pointed elsewhere before
+    evicted: int  # bytes that went meanwhile so that there was room
 
 
 class Receiving:
@@ -50,6 +52,8 @@ class Receiving:
         self._expected: Iterator[Piece] = iter(())
         self._documents: dict[Digest, Document] = {}
         self._incoming: Incoming | None = None
+        self._spared: tuple[Digest, ...] = ()  # images that are not to be evicted while the rest of them comes
+        self._evicted = store.evicted  # before this import
         self._held: bytearray | None = None  # what is read whole: the heading, and manifests
         self._kept = False
         self._blobs = self._bytes = self._skipped = 0
@@ -63,10 +67,12 @@ class Receiving:
             async for data in stream:
                 for event in self._reader.feed(data):
                     await (self._begin(event) if isinstance(event, Header) else self._write(event))
-            await self._end_member()
             self._reader.close()
+            await self._end_member()
             return await self._publish()
         finally:
+            for digest in self._spared:
+                self._store.removal.readers.leave(digest)
             if self._incoming is not None:
                 await self._incoming.leave()
 
@@ -120,8 +126,8 @@ class Receiving:
         self._contents = await asyncio.to_thread(Contents.parse, contents)
         if mark != MARK or index != await asyncio.to_thread(index_of, self._contents):
             raise _refused("its index is not that of its contents")
-        if self._store.limit and self._contents.size > self._store.limit:
-            raise Refused("the bundle is larger than the cache may be: raise storage.max_size", code=Code.STORAGE)
+        if self._store.limit:
+            check_size(self._contents, self._store.limit)
         self._heading = [b""] * len(_HEADING)
         self._expected = iter(self._contents.pieces)
         for piece in self._contents.left_out:
@@ -152,19 +158,30 @@ class Receiving:
         if not self._kept:
             self._kept = True
             await self._publishing().keep(self._now())
+            self._spared = tuple(image.digest for image in self._contents.images)
+            for digest in self._spared:
+                self._store.removal.readers.enter(digest)
 
     async def _publish(self) -> Received:
         if len(self._heading) < len(_HEADING) or next(self._expected, None) is not None:
-            raise _refused("it ends too soon")
+            raise _refused("it ends too soon: have it carried again")
         await self._keep()
         publishing = self._publishing()
         await publishing.check()
-        await publishing.publish(self._now())
+        moved = await publishing.publish(self._now())
         names = tuple(image.full_name for image in self._contents.images)
-        return Received(names, self._blobs, self._bytes, self._skipped)
+        evicted = self._store.evicted - self._evicted
+        return Received(names, self._blobs, self._bytes, self._skipped, moved, evicted)
 
     def _publishing(self) -> Publishing:
         return Publishing(self._store, self._contents, self._documents)
+
+
+def check_size(contents: Contents, limit: int) -> None:
+    """Raises Refused when a cache of so many bytes cannot hold the images."""
+    if contents.whole_size > limit:
+        words = "what the images in the bundle consist of is larger than the cache may be: raise storage.max_size"
+        raise Refused(words, code=Code.STORAGE)
 
 
 def _refused(words: str) -> Refused:

@@ -47,16 +47,20 @@ def check(contents: bytes, sealed: bytes, key: bytes | None) -> bool:
     """
     found = _seal(sealed)
     if found is None:
-        raise Refused("the seal of the bundle cannot be read", code=Code.BAD_REQUEST)
+        raise Refused("the seal of the bundle cannot be read: have it carried again", code=Code.BAD_REQUEST)
     if found[1].decode() != hashlib.sha256(contents).hexdigest():
-        raise Refused("the contents of the bundle are not those that were sealed", code=Code.BAD_REQUEST)
+        words = "the contents of the bundle are not those that were sealed: have it carried again"
+        raise Refused(words, code=Code.BAD_REQUEST)
     signature: bytes | None = found[2]
     if key is None:
         return signature is not None
     if signature is None:
-        raise Refused("the bundle is not signed, and --verify-key demands it", code=Code.BAD_REQUEST)
+        raise Refused(
+            "the bundle is not signed, and --verify-key demands it: export it with --sign-key", code=Code.BAD_REQUEST
+        )
     if not hmac.compare_digest(signature, _mac(contents, key).encode()):
-        raise Refused("the bundle is not signed with this key", code=Code.BAD_REQUEST)
+        words = "the bundle is not signed with this key: it has to be the one that it was exported with"
+        raise Refused(words, code=Code.BAD_REQUEST)
     return True
 
 

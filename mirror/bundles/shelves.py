@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from typing import Protocol
 
-from mirror.bundles.archive import PIECE, Files
+from mirror.bundles.files import PIECE, Files
 from mirror.bundles.layout import path_of
 from mirror.errors import MirrorError
 from mirror.oci.digest import Digest

@@ -58,7 +58,7 @@ class TarReader:
     def close(self) -> None:
         """Raises Refused when the archive is not at its end."""
         if not self.ended or self._left or self._held.strip(b"\0"):
-            _refuse("it ends too soon")
+            _refuse("it ends too soon: have it carried again")
 
     def _complete(self) -> Iterator[Header]:
         """The bytes held are all that was wanted: an extension, padding, or a header."""

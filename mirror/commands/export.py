@@ -10,14 +10,17 @@ from pathlib import Path
 
 import click
 
+from mirror.amounts import number, size
 from mirror.bundles.contents import Contents, Image
 from mirror.bundles.gathering import Found, Gathering, Terms
 from mirror.bundles.inventory import read_inventory
+from mirror.bundles.laid_out import write_directory
 from mirror.bundles.layout import Plan
 from mirror.bundles.names import Name, Wish
 from mirror.bundles.seal import read_key
 from mirror.bundles.shelves import CacheShelves, Shelves
-from mirror.bundles.writing import archive_of, write_archive, write_directory
+from mirror.bundles.tar_file import write_archive
+from mirror.bundles.writing import archive_of
 from mirror.commands.invocation import config_option, fail, load, words
 from mirror.config.quantities import parse_duration
 from mirror.errors import DigestMismatch, Malformed, MirrorError
@@ -26,6 +29,7 @@ from mirror.store.images import Image as Stored
 from mirror.store.looking import Looking
 
 PIPE = "-"
+_NAMED = 20  # images in a command that is proposed
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -58,7 +62,8 @@ def command(
 
     The bundle is an OCI image layout, in a directory or a tar archive, that skopeo and others read, too. Of an index it
     holds the platforms that are in the cache. An image that is not whole is refused by name. In a directory on the file
-    system of the cache, files are hard links: do not change them.
+    system of the cache, files are hard links: do not change them. An export that was broken off is gone on with when it
+    is called again.
 
     \b
     mirror export --all --to bundle.tar
@@ -66,6 +71,8 @@ def command(
     """
     if not images and not everything and span is None:
         raise click.UsageError("name images, or say --all, or --pulled-since 7d")
+    if target == PIPE and sys.stdout.isatty():
+        raise click.UsageError("a bundle is nothing for a terminal: name a file, or a program that reads it after |")
     root = load(config).storage.root
     try:
         wishes = [Wish.parse(said) for said in images]
@@ -92,19 +99,19 @@ def gathered(shelves: Shelves, images: Sequence[Image], terms: Terms, partial: b
     for one in short if partial else ():
         click.echo(f"taken as far as it is here: {one.shortage}", err=True)
     if short and not partial:
-        _refuse(short)
+        _refuse(short, terms.platforms)
     for one in found:
         gathering.add(one)
     return gathering.contents()
 
 
-def _refuse(short: Sequence[Found]) -> None:
-    for one in short[:-1]:
+def _refuse(short: Sequence[Found], platforms: Sequence[str]) -> None:
+    for one in short:
         click.echo(one.shortage, err=True)
-    raise MirrorError(
-        f"{short[-1].shortage}\n"
-        f"{len(short)} of the images cannot be exported whole: pull them once, leave them out, or say --partial"
-    )
+    names = sorted({one.image.full_name for one in short if one.can_be_pulled})
+    pull = " ".join(["mirror pull", *(f"--platform {one}" for one in platforms), *names[:_NAMED]])
+    remedy = f"`{pull}` brings what is not here; else " if names else ""
+    raise MirrorError(f"{len(short)} of the images cannot be exported whole: {remedy}leave them out, or say --partial")
 
 
 def _chosen(stored: Sequence[Stored], wishes: Sequence[Wish], since: float | None) -> Iterator[Image]:
@@ -152,5 +159,6 @@ def _told(contents: Contents, target: str) -> dict[str, object]:
 
 
 def _summary(contents: Contents) -> str:
-    left = f"; {len(contents.left_out)} blobs are left out, which the other side has" if contents.left_out else ""
-    return f"{len(contents.images)} images in {len(contents.pieces)} blobs with {contents.size} bytes{left}"
+    left = f"; {number(len(contents.left_out), 'blob')} left out, which the other side has" if contents.left_out else ""
+    images, blobs = number(len(contents.images), "image"), number(len(contents.pieces), "blob")
+    return f"{images} in {blobs} with {size(contents.size)}{left}"

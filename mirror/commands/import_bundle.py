@@ -14,23 +14,24 @@ from contextlib import closing
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from shutil import disk_usage
 from typing import Any, cast
 
 import click
 
-from mirror.bundles.archive import opened
-from mirror.bundles.contents import Contents
+from mirror.amounts import number, size
 from mirror.bundles.layout import Plan
 from mirror.bundles.names import Name
+from mirror.bundles.opening import LARGEST, opened
 from mirror.bundles.parcel import Parcel, open_parcel
 from mirror.bundles.piped import Pipe, passed_on
-from mirror.bundles.receiving import Receiving
+from mirror.bundles.receiving import Receiving, check_size
 from mirror.bundles.seal import read_key
 from mirror.bundles.writing import archive_of
 from mirror.commands.admin_client import AdminClient
 from mirror.commands.invocation import config_option, fail, load, words
 from mirror.commands.upload import upload
-from mirror.config.patterns import best, is_pattern
+from mirror.config.served import unserved
 from mirror.config.settings import Settings
 from mirror.errors import MirrorError, Refused, StoreBusy, StoreError
 from mirror.healthcheck import admin_url
@@ -40,6 +41,7 @@ from mirror.store.looking import Looking
 from mirror.store.store import Store
 
 PIPE = "-"
+_UNSERVED = "is no upstream of this mirror, so clients are refused its images: add it to `upstreams` in mirror.yml"
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -62,16 +64,16 @@ def command(
 ) -> None:
     """Take images into the cache that were carried here, so that clients pull them under their own names.
 
-    FILE is a tar archive, DIR a directory: a bundle of `mirror export`, an OCI image layout, or what `docker save`
-    wrote. - is a bundle through a pipe. Every byte is verified. What is here already is skipped, so that an import
-    that broke off goes on when it is called again; nothing of it is served before all of it is there.
+    FILE is a tar archive, packed by gzip or not, DIR a directory: a bundle of `mirror export`, an OCI image layout, or
+    what `docker save` wrote. - is a bundle through a pipe. Every byte is verified. What is here already is skipped, so
+    that an import that broke off goes on when it is called again; nothing of it is served before all of it is there.
 
     A tag points to what was imported until its registry, if it can be reached, says otherwise. Where it never can be,
     `mirror freeze` saves clients the wait.
 
     \b
     mirror import bundle.tar
-    docker save app > app.tar; mirror import app.tar --name registry.example.com/app:1
+    docker save app | gzip > app.tar.gz; mirror import app.tar.gz --name registry.example.com/app:1
     """
     if source == PIPE and (dry_run or name is not None):
         raise click.UsageError("--dry-run and --name need a file or directory")
@@ -81,17 +83,17 @@ def command(
         called = None if name is None else Name.parse(name)[0]
         receive = partial(_tried if dry_run else _sent_parcel, url, settings)
         if source == PIPE:
-            contents, _, pieces = passed_on(cast(Pipe, sys.stdin.buffer), key)
+            _, is_signed, pieces = passed_on(cast(Pipe, sys.stdin.buffer), key)
             document = _sent(url, settings, pieces)
         else:
-            with closing(opened(Path(source))) as files:
-                parcel = open_parcel(files, key, called)
-                contents = parcel.contents
+            largest = _largest(settings)
+            with closing(opened(Path(source), largest)) as files:
+                parcel = open_parcel(files, key, called, largest)
+                is_signed = parcel.is_signed
                 document = receive(parcel)
     except (MirrorError, OSError, ValueError) as error:
         fail(words(error))
-    for upstream in _not_served(contents, settings):
-        click.echo(f"warning: {upstream} is no upstream of this mirror: its images are served once it is", err=True)
+    _warn(document, is_signed and key is None)
     click.echo(json.dumps(document) if as_json else _summary(document, dry_run))
 
 
@@ -125,7 +127,8 @@ async def _taken(pieces: Iterator[bytes], settings: Settings, unreachable: str) 
             f"a mirror runs over {storage.root}, but its admin listener cannot be reached: {unreachable}"
         ) from None
     try:
-        return asdict(await Receiving(store).take(_each(pieces)))
+        received = await Receiving(store).take(_each(pieces))
+        return {**asdict(received), "unserved": unserved(settings, received.images)}
     finally:
         await store.aclose()
 
@@ -153,6 +156,8 @@ def _here(parcel: Parcel, settings: Settings | None) -> Iterator[Digest]:
 
 def _tried(url: str | None, settings: Settings | None, parcel: Parcel) -> dict[str, Any]:
     """What would be done. Raises as the import would; what is at `url` alone is not known here."""
+    if settings is not None:
+        check_size(parcel.contents, _largest(settings))
     parcel.verify()
     here = frozenset(_here(parcel, settings))
     for piece in parcel.contents.left_out if url is None else ():
@@ -160,18 +165,35 @@ def _tried(url: str | None, settings: Settings | None, parcel: Parcel) -> dict[s
             raise Refused(f"the bundle leaves out {piece.digest}, which is not here: export again without --lacking")
     contents = parcel.without(here).contents
     names = [image.full_name for image in contents.images]
-    return {"images": names, "blobs": len(contents.pieces), "bytes": contents.size, "skipped": len(contents.left_out)}
+    return {
+        "images": names,
+        "blobs": len(contents.pieces),
+        "bytes": contents.size,
+        "skipped": len(contents.left_out),
+        "unserved": () if settings is None else unserved(settings, names),
+    }
 
 
-def _not_served(contents: Contents, settings: Settings | None) -> list[str]:
+def _warn(document: dict[str, Any], is_unverified: bool) -> None:
+    if is_unverified:
+        click.echo("warning: the bundle is signed, and nobody has verified by whom: --verify-key does", err=True)
+    for upstream in document.get("unserved", ()):  # which a mirror of another version may not tell
+        click.echo(f"warning: {upstream} {_UNSERVED}", err=True)
+
+
+def _largest(settings: Settings | None) -> int:
+    """Bytes that may come of what is packed: those that the cache may hold."""
     if settings is None:
-        return []
-    patterns = [name for name in settings.resolved_upstreams() if is_pattern(name)]
-    names = {image.name.upstream for image in contents.images} - settings.aliases().keys()
-    return sorted(name for name in names if best(patterns, name) is None)
+        return LARGEST
+    root = settings.storage.root.absolute()
+    there = next(place for place in (root, *root.parents) if place.exists())
+    return settings.storage.max_size.of(disk_usage(there).total)
 
 
 def _summary(document: dict[str, Any], dry_run: bool) -> str:
     done = "would be imported" if dry_run else "imported"
-    told = f"{len(document['images'])} images {done}: {document['blobs']} blobs with {document['bytes']} bytes"
-    return f"{told}; {document['skipped']} were here already"
+    images, blobs = number(len(document["images"]), "image"), number(document["blobs"], "blob")
+    told = f"{images} {done}: {blobs} with {size(document['bytes'])}"
+    told += f"; {document['skipped']} were here already"
+    told += f"; {document['moved']} tags pointed elsewhere before" if document.get("moved") else ""
+    return told + (f"; {size(document['evicted'])} of others went to make room" if document.get("evicted") else "")

@@ -82,7 +82,7 @@ def test_what_no_mirror_has_written_is_refused(place: tuple[str | int, ...], val
 
 
 def test_another_version_is_named_as_the_reason() -> None:
-    assert "another version" in refused({**document(), "version": 2})
+    assert "a later version" in refused({**document(), "version": 2})
 
 
 @pytest.mark.parametrize("data", [b"", b"[]", b"{", b"\xff", b'{"mirror":"bundle","version":1}'])
@@ -120,3 +120,7 @@ def test_manifests_that_nobody_could_hold_are_refused() -> None:
     assert Contents.parse(Contents((), tuple(several[:-1])).encode()).manifests_size == MANIFESTS
     with pytest.raises(Refused, match="larger than those of any"):
         Contents.parse(Contents((), tuple(several[:-1]), tuple(several[-1:])).encode())
+
+
+def test_what_the_images_consist_of_is_more_than_what_is_in_the_bundle() -> None:
+    assert (CONTENTS.size, CONTENTS.whole_size) == (12, 16)

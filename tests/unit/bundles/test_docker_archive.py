@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 
 import pytest
 
-from mirror.bundles.archive import Directory
+from mirror.bundles.directory import Directory
 from mirror.bundles.docker_archive import DockerArchive
 from mirror.bundles.names import Name
 from mirror.errors import MirrorError, Refused
@@ -37,6 +38,38 @@ def test_an_image_is_made_of_its_configuration_and_its_unpacked_layers(tmp_path:
     config = content.config([*LAYERS.values()])
     assert manifest["config"]["digest"] == str(Digest.of(config))
     assert b"".join(archive.read(Digest.of(config))) == config
+
+
+@pytest.mark.parametrize("members", [1, 3])
+def test_layers_that_somebody_has_packed_are_unpacked_as_they_are_read(tmp_path: Path, members: int) -> None:
+    plain = opened(tmp_path / "plain", docker_archive(LAYERS, "app:1"))
+    packed = {path: b"".join(map(gzip.compress, split(data, members))) for path, data in LAYERS.items()}
+    archive = opened(tmp_path / "packed", docker_archive(LAYERS, "app:1") | packed)
+    assert archive.images == plain.images  # with the digests that skopeo gives them, too
+    for data in LAYERS.values():
+        assert archive.size(Digest.of(data)) == len(data)
+        for _ in range(2):
+            assert b"".join(archive.read(Digest.of(data))) == data
+
+
+def split(data: bytes, parts: int) -> list[bytes]:
+    size = len(data) // parts + 1
+    return [data[at : at + size] for at in range(0, len(data), size)]
+
+
+def test_packed_layers_come_to_no_more_than_may_come_of_them(tmp_path: Path) -> None:
+    layers = {f"{name}.tar": name.encode() + bytes(100_000) for name in "abc"}
+    files = docker_archive(layers, "app:1") | {path: gzip.compress(data) for path, data in layers.items()}
+    root = written(tmp_path, files)
+    assert DockerArchive(Directory(root), 3 * 100_001).images
+    with pytest.raises(Refused, match="larger than the cache"):
+        DockerArchive(Directory(root), 3 * 100_000)
+
+
+def test_a_layer_that_is_packed_otherwise_is_refused_with_what_unpacks_it(tmp_path: Path) -> None:
+    zstd = {"a/layer.tar": bytes.fromhex("28b52ffd") + bytes(20)}
+    with pytest.raises(Refused, match="skopeo copy docker-archive:FILE oci-archive:NEW"):
+        opened(tmp_path, docker_archive(LAYERS, "app:1") | zstd)
 
 
 def test_an_image_has_each_of_its_names_or_none(tmp_path: Path) -> None:

@@ -100,7 +100,10 @@ def test_an_index_of_which_nothing_is_here_is_not_whole() -> None:
     image = kept.image(b"amd64")
     index = kept.index(image)
     del kept.held[image.digest]
-    assert "it lists linux/amd64" in (shortage(kept, index) or "")
+    found = Gathering(kept, Terms()).look(named("a/b", index))
+    assert found.shortage == "docker.io/a/b:1: none of its platforms is here; it lists linux/amd64"
+    assert found.can_be_pulled
+    assert not Gathering(kept, Terms(("linux/s390x",))).look(named("a/b", index)).can_be_pulled
 
 
 def test_only_chosen_platforms_are_taken_and_have_to_be_here() -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from mirror.bundles.archive import Directory, opened
+from mirror.bundles.directory import Directory
 from mirror.bundles.names import FULL_NAME, REF_NAME, Name
+from mirror.bundles.opening import opened
 from mirror.bundles.parcel import Parcel, open_parcel
 from mirror.errors import DigestMismatch, Refused
 from mirror.oci.digest import Digest

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 from typing import TYPE_CHECKING
 
@@ -57,7 +58,10 @@ def test_what_has_come_does_not_wait_for_more() -> None:
     assert max(map(len, rest)) <= 1000
 
 
-@pytest.mark.parametrize("sent", [b"", b"x" * 2000, bundle()[:700], tar_of(docker_archive({"a": b"x"}, "app:1"))])
+@pytest.mark.parametrize(
+    "sent",
+    [b"", b"x" * 2000, bundle()[:700], tar_of(docker_archive({"a": b"x"}, "app:1")), gzip.compress(bundle())],
+)
 def test_what_does_not_say_at_its_beginning_what_it_is_is_refused(sent: bytes) -> None:
     with pytest.raises(Refused):
         passed_on(io.BytesIO(sent), None)

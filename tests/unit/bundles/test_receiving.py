@@ -18,7 +18,7 @@ from mirror.bundles.receiving import Receiving
 from mirror.bundles.seal import seal
 from mirror.bundles.tar_format import END, header, padding
 from mirror.bundles.writing import archive_of
-from mirror.errors import Refused
+from mirror.errors import Code, Refused
 from mirror.oci.digest import Digest
 from mirror.store.catalog import Key
 from mirror.store.store import Store
@@ -169,7 +169,8 @@ async def test_a_delta_is_taken_by_who_has_the_rest(tmp_path: Path) -> None:
     async with store_at(tmp_path / "a") as store:
         await taken(store, first)
         received = await taken(store, delta)
-        assert (received.blobs, received.skipped) == (3, 4)
+        assert (received.blobs, received.skipped, received.moved) == (3, 4, 1)
+        assert (await taken(store, delta)).moved == 0
         record = store.facts.tag(TAG)
         assert record is not None
         assert record.digest == str(new.digest)
@@ -185,15 +186,17 @@ async def test_a_delta_without_a_blob_that_is_not_here_either_is_refused(tmp_pat
     image = kept.image(b"base", b"new")
     delta = packed(kept, named("library/app", image.digest), terms=Terms(has=frozenset({Digest.of(b"base")})))
     async with store_at(tmp_path) as store:
-        with pytest.raises(Refused, match=str(Digest.of(b"base"))):
+        with pytest.raises(Refused, match=str(Digest.of(b"base"))) as refusal:
             await taken(store, delta)
+        assert refusal.value.code is Code.BAD_REQUEST
         assert await says_nothing(store)
 
 
 async def test_what_is_larger_than_the_cache_may_be_is_refused_before_it_comes(tmp_path: Path) -> None:
     async with store_at(tmp_path, room=room_of(1_000_000)) as store:
-        with pytest.raises(Refused, match=r"storage\.max_size"):
+        with pytest.raises(Refused, match=r"storage\.max_size") as refusal:
             await taken(store, one(Kept(), LARGE))
+        assert refusal.value.code is Code.STORAGE
         assert published(tmp_path) == []
 
 
@@ -231,14 +234,46 @@ def leading_away(files: dict[str, bytes]) -> dict[str, bytes]:
     return dict([*items[:4], ("blobs/sha256/../../../x", b"x"), *items[4:]])
 
 
-@pytest.mark.parametrize("change", [shuffled, with_another, without_one, with_other_index, leading_away])
+def with_another_mark(files: dict[str, bytes]) -> dict[str, bytes]:
+    return {**files, "oci-layout": bytes(len(files["oci-layout"]))}
+
+
+def with_a_long_seal(files: dict[str, bytes]) -> dict[str, bytes]:
+    return {**files, "contents.seal": bytes(513)}
+
+
+def of_a_heading_alone(files: dict[str, bytes]) -> dict[str, bytes]:
+    return dict([*files.items()][:4])
+
+
+def of_half_a_heading(files: dict[str, bytes]) -> dict[str, bytes]:
+    return dict([*files.items()][:2])
+
+
+NO_BUNDLE = "it does not begin as a bundle of `mirror export` does"
+OTHERS = "its files are not those that its contents tell of, in their order"
+CHANGES: list[tuple[Callable[[dict[str, bytes]], dict[str, bytes]], str]] = [
+    (shuffled, NO_BUNDLE),
+    (with_a_long_seal, NO_BUNDLE),
+    (with_other_index, "its index is not that of its contents"),
+    (with_another_mark, "its index is not that of its contents"),
+    (with_another, OTHERS),
+    (leading_away, OTHERS),
+    (without_one, "it ends too soon"),
+    (of_a_heading_alone, "it ends too soon"),
+    (of_half_a_heading, "it ends too soon"),
+]
+
+
+@pytest.mark.parametrize(("change", "words"), CHANGES)
 async def test_what_is_not_as_its_contents_say_is_refused(
-    tmp_path: Path, change: Callable[[dict[str, bytes]], dict[str, bytes]]
+    tmp_path: Path, change: Callable[[dict[str, bytes]], dict[str, bytes]], words: str
 ) -> None:
     bundle = tarred(change(files_of(one(Kept()))))
     async with store_at(tmp_path / "cache") as store:
-        with pytest.raises(Refused, match="the bundle cannot be read"):
+        with pytest.raises(Refused, match=f"the bundle cannot be read: {words}") as refusal:
             await taken(store, bundle)
+        assert refusal.value.code is Code.BAD_REQUEST
         assert await says_nothing(store)
     assert os.listdir(tmp_path) == ["cache"]
 

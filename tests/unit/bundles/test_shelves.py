@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mirror.bundles.archive import Directory
+from mirror.bundles.directory import Directory
 from mirror.bundles.layout import path_of
 from mirror.bundles.shelves import CacheShelves, FileShelves
 from mirror.errors import MirrorError

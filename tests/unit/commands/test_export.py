@@ -15,12 +15,6 @@ from tests.support.caches import flip, path_of, store_at
 from tests.support.commands import Commands
 
 
-@pytest.fixture(autouse=True)
-def no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("MIRROR_")]:
-        monkeypatch.delenv(name)
-
-
 @pytest.fixture
 def kept() -> Kept:
     return Kept()
@@ -102,11 +96,41 @@ def test_an_image_that_is_not_whole_is_refused_by_name_unless_it_is_asked_for(
     path_of(tmp_path / "cache", Digest.of(b"app")).unlink()
     said = refused(commands, "--all", "--to", str(tmp_path / "bundle"))
     assert f"docker.io/library/app:1 is not whole: {Digest.of(b'app')} is not here" in said
+    assert "`mirror pull docker.io/library/app:1` brings what is not here" in said
     assert "--partial" in said
     assert not (tmp_path / "bundle").exists()
     result = commands.run("export", "--all", "--partial", "--to", str(tmp_path / "bundle"), "--json")
     assert (result.exit_code, json.loads(result.stdout)["absent"]) == (0, 1)
     assert "taken as far as it is here: docker.io/library/app:1" in result.stderr
+
+
+def test_what_lacks_a_platform_that_is_asked_for_is_told_with_what_brings_it(tmp_path: Path, kept: Kept) -> None:
+    first, second = kept.image(b"amd64"), kept.image(b"arm64")
+    index = kept.index(first, second)
+    for digest in (second.digest, *second.layer_digests):
+        del kept.held[digest]
+    bundle = packed(kept, named("library/app", index))
+
+    async def fill() -> None:
+        async with store_at(tmp_path / "cache", durable=False) as store:
+            await taken(store, bundle)
+
+    asyncio.run(fill())
+    commands = Commands(tmp_path)
+    said = refused(commands, "--all", "--platform", "linux/arm64", "--to", str(tmp_path / "bundle"))
+    assert "`mirror pull --platform linux/arm64 docker.io/library/app:1` brings what is not here" in said
+    said = refused(commands, "--all", "--platform", "linux/s390x", "--to", str(tmp_path / "bundle"))
+    assert "none of the platforms asked for is here; it lists linux/amd64, linux/arm64" in said
+    assert "mirror pull" not in said  # it would bring nothing
+
+
+def test_an_export_that_was_killed_is_gone_on_with(commands: Commands, tmp_path: Path) -> None:
+    exported(commands, tmp_path / "bundle.tar", "--all")
+    whole = (tmp_path / "bundle.tar").read_bytes()
+    (tmp_path / "again.tar.part").write_bytes(whole[:5000])
+    exported(commands, tmp_path / "again.tar", "--all")
+    assert (tmp_path / "again.tar").read_bytes() == whole
+    assert not (tmp_path / "again.tar.part").exists()
 
 
 def test_a_broken_cache_makes_no_bundle(commands: Commands, tmp_path: Path) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
 import json
-import os
 from pathlib import Path
 
 import pytest
 from click.testing import Result
 
+from mirror.bundles.contents import Image
 from mirror.bundles.gathering import Terms
+from mirror.bundles.names import Name
 from mirror.oci.digest import Digest
 from tests.support import content
 from tests.support.bundles import Kept, docker_archive, named, packed, tar_of, written
@@ -20,12 +22,6 @@ from tests.support.mirror_thread import MirrorThread
 KEY = b"0123456789abcdef"
 
 
-@pytest.fixture(autouse=True)
-def no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("MIRROR_")]:
-        monkeypatch.delenv(name)
-
-
 @pytest.fixture
 def kept() -> Kept:
     return Kept()
@@ -34,7 +30,7 @@ def kept() -> Kept:
 @pytest.fixture
 def bundle(tmp_path: Path, kept: Kept) -> Path:
     path = tmp_path / "bundle.tar"
-    path.write_bytes(packed(kept, named("library/app", kept.image(b"layer").digest), key=KEY))
+    path.write_bytes(packed(kept, named("library/app", kept.image(b"layer").digest)))
     return path
 
 
@@ -59,7 +55,7 @@ def test_a_mirror_that_runs_is_sent_what_it_lacks(tmp_path: Path, bundle: Path) 
         commands = Commands(tmp_path).reaching(served)
         result = commands.run("import", str(bundle))
         assert (result.exit_code, result.stderr) == (0, "")
-        assert "1 images imported: 3 blobs" in result.stdout
+        assert "1 image imported: 3 blobs" in result.stdout
         host, port = served.admin_address
         again = commands.run("import", str(bundle), "--url", f"http://{host}:{port}", "--json")
         assert told(again) == (1, 0, 3)
@@ -96,14 +92,17 @@ def test_a_broken_bundle_is_refused_and_nothing_of_it_is_served(tmp_path: Path, 
         assert served.ask("GET", "/v2/library/app/manifests/1").status == 404
 
 
-def test_nothing_is_taken_but_what_is_signed_with_the_key(tmp_path: Path, bundle: Path) -> None:
+def test_nothing_is_taken_but_what_is_signed_with_the_key(tmp_path: Path, kept: Kept, bundle: Path) -> None:
+    bundle.write_bytes(packed(kept, named("library/app", kept.image(b"layer").digest), key=KEY))
     (tmp_path / "key").write_bytes(KEY)
     (tmp_path / "other").write_bytes(KEY[::-1])
     commands = Commands(tmp_path)
     result = commands.run("import", str(bundle), "--verify-key", str(tmp_path / "other"))
-    assert (result.exit_code, result.stderr) == (1, "the bundle is not signed with this key\n")
+    assert (result.exit_code, "the bundle is not signed with this key" in result.stderr) == (1, True)
     assert not (tmp_path / "cache").exists()
     assert told(commands.run("import", str(bundle), "--verify-key", str(tmp_path / "key"), "--json")) == (1, 3, 0)
+    result = commands.run("import", str(bundle), "--json")  # which is allowed, and told
+    assert (result.exit_code, "nobody has verified by whom: --verify-key does" in result.stderr) == (0, True)
 
 
 def test_an_image_may_be_given_another_name(tmp_path: Path) -> None:
@@ -114,6 +113,43 @@ def test_an_image_may_be_given_another_name(tmp_path: Path) -> None:
     result = commands.run("import", str(tmp_path / "app.tar"), "--name", "registry.example/app:1", "--json")
     assert json.loads(result.stdout)["images"] == ["registry.example/app:1"]
     assert "registry.example is no upstream of this mirror" in result.stderr
+    assert "add it to `upstreams`" in result.stderr
+
+
+def test_a_mirror_that_runs_tells_which_images_it_refuses_to_clients(tmp_path: Path, kept: Kept) -> None:
+    elsewhere = Image(Name("registry.example", "app", "1"), kept.image(b"layer").digest)
+    (tmp_path / "bundle.tar").write_bytes(packed(kept, elsewhere))
+    with MirrorThread(tmp_path) as served:
+        host, port = served.admin_address
+        result = Commands(tmp_path).run("import", str(tmp_path / "bundle.tar"), "--url", f"http://{host}:{port}")
+    assert (result.exit_code, "registry.example is no upstream of this mirror" in result.stderr) == (0, True)
+
+
+def test_a_dry_run_tells_that_it_is_larger_than_the_cache_may_be(tmp_path: Path, kept: Kept) -> None:
+    (tmp_path / "bundle.tar").write_bytes(packed(kept, named("library/app", kept.image(b"x" * 5_000_000).digest)))
+    small = {"MIRROR_STORAGE__MAX_SIZE": "4MiB"}
+    result = Commands(tmp_path).run("import", str(tmp_path / "bundle.tar"), "--dry-run", environment=small)
+    assert (result.exit_code, "raise storage.max_size" in result.stderr) == (1, True)
+
+
+def test_what_docker_saved_is_taken_packed_or_not(tmp_path: Path) -> None:
+    layers = {"a.tar": b"first", "b.tar": b"second"}
+    plain = docker_archive(layers, "app:1")
+    commands = Commands(tmp_path)
+    (tmp_path / "app.tar.gz").write_bytes(gzip.compress(tar_of(plain)))
+    assert told(commands.run("import", str(tmp_path / "app.tar.gz"), "--json")) == (1, 4, 0)
+    packed_layers = {path: gzip.compress(data) for path, data in layers.items()}
+    (tmp_path / "again.tar").write_bytes(tar_of(plain | packed_layers))
+    assert told(commands.run("import", str(tmp_path / "again.tar"), "--json")) == (1, 0, 4)
+
+
+def test_what_unpacks_to_more_than_the_cache_may_hold_is_refused(tmp_path: Path) -> None:
+    bomb = gzip.compress(tar_of(docker_archive({"a.tar": bytes(5_000_000)}, "app:1")))
+    (tmp_path / "bomb.tar.gz").write_bytes(bomb)
+    small = {"MIRROR_STORAGE__MAX_SIZE": "4MiB"}
+    result = Commands(tmp_path).run("import", str(tmp_path / "bomb.tar.gz"), environment=small)
+    assert (result.exit_code, "larger than the cache may be" in result.stderr) == (1, True)
+    assert not (tmp_path / "cache").exists()
 
 
 def test_an_image_layout_in_a_directory_is_taken(tmp_path: Path, kept: Kept) -> None:

@@ -3,19 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
-
-import pytest
 
 from tests.support.commands import Commands
 from tests.support.mirror_thread import MirrorThread
-
-
-@pytest.fixture(autouse=True)
-def no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("MIRROR_")]:
-        monkeypatch.delenv(name)
 
 
 def test_images_and_blobs_are_told_a_line_each_beside_a_mirror_that_runs(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mirror.upstream.trickle import RATE, SPAN, Trickle
+from mirror.trickle import RATE, SPAN, Trickle
 
 
 def verdicts(came: int, seconds: float, times: int) -> list[bool]:
