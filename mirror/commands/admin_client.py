@@ -44,13 +44,21 @@ class AdminClient:
         return self._ask(path, Question("POST", body, {**_HEADERS, "Content-Type": "application/json"}, _LARGEST))
 
     def _ask(self, target: str, question: Question) -> dict[str, Any]:
-        status, body = converse(self._url + target, question, self._timeout)
+        try:
+            status, body = converse(self._url + target, question, self._timeout)
+        except OSError as error:
+            why = error.strerror or error
+            raise OSError(
+                f"no mirror answers at {self._url} ({why}): `mirror serve` starts one, --url names another"
+            ) from error
         try:
             document = json.loads(body)
         except ValueError:  # a UnicodeDecodeError is one
             document = None
         if not isinstance(document, dict):
             raise OSError(f"{self._url} answered {status}, and not as a mirror's admin listener does")
+        if "errors" in document:
+            raise OSError(f"{self._url} is a registry: what is asked is the admin listener, see admin.listen")
         if status != 200:
             raise Refused(_words(document.get("error")) or f"the mirror answered {status}")
         return document

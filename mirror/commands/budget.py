@@ -32,6 +32,8 @@ def command(config: Path | None, url: str | None, as_json: bool, upstream: str |
     """Show how many pulls each upstream grants yet, or the one named UPSTREAM, and who used them.
 
     An upstream's own figures, from its last answer; who used them is counted by the mirror since its start.
+
+    Example: mirror budget docker.io
     """
     try:
         client = AdminClient(admin_url(load(config).admin.listen) if url is None else url)

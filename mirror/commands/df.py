@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import click
 
 from mirror.amounts import size
 from mirror.commands.columns import columns
-from mirror.commands.invocation import config_option, fail
+from mirror.commands.invocation import config_option, fail, tell
 from mirror.commands.stock_asking import ask
 from mirror.commands.where import where_options
 
@@ -37,17 +36,10 @@ def command(config: Path | None, url: str | None, as_json: bool, repositories: b
         document["upstreams"] = [one for one in document["upstreams"] if one["upstream"] == upstream.lower()]
         if not document["upstreams"]:
             fail("nothing of that registry is cached: `mirror df` names those of which there is something")
-    if as_json:
-        click.echo(json.dumps(document, indent=2))
-    elif upstream is not None:
-        _print(_repositories(document["upstreams"][0]["repositories"]))
+        lines = _repositories(document["upstreams"][0]["repositories"])
     else:
-        _print(_whole(document, below=repositories))
-
-
-def _print(lines: Iterator[str]) -> None:
-    for line in lines:
-        click.echo(line)
+        lines = _whole(document, below=repositories)
+    tell(document, lines, as_json)
 
 
 def _whole(document: dict[str, Any], below: bool) -> Iterator[str]:

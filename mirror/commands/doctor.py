@@ -42,6 +42,8 @@ def command(config: Path | None, as_json: bool, pull: str | None, upstreams: tup
     but by --pull, which looks at the upstream of that image alone. Upstreams are asked even where contact is frozen.
 
     Ends with 1 when something is found that keeps pulls from working.
+
+    Example: mirror doctor ghcr.io
     """
     settings = load(config)
     try:
@@ -92,7 +94,7 @@ def _named(settings: Settings, name: str) -> Examined:
         return Examined(entry, resolved[entry], settings.limits)
     pattern = best(filter(is_pattern, resolved), name)
     if pattern is None:
-        raise Refused("an upstream is named that is neither configured nor built in", code=Code.NAME_UNKNOWN)
+        raise Refused("neither configured nor built in: `mirror check` lists the upstreams", code=Code.NAME_UNKNOWN)
     return Examined(name, resolved[pattern], settings.limits)
 
 

@@ -13,6 +13,7 @@ from typing import NoReturn
 
 import click
 
+from mirror.amounts import number, size
 from mirror.commands.invocation import FAILED, MISCONFIGURED, config_option, fail, load, words
 from mirror.errors import MirrorError, StoreBusy
 from mirror.store.database_check import look_at_databases
@@ -52,6 +53,8 @@ def command(config: Path | None, repair: bool, as_json: bool) -> None:
     as the disk does. Nothing is changed without --repair, and nothing good is ever removed.
 
     The exit code is 0 when all is well or mended, 1 when problems are left, 2 when the cache cannot be checked so.
+
+    Example: mirror fsck --repair
     """
     root = load(config).storage.root
     _see_that_it_is_ours(root)
@@ -106,8 +109,8 @@ def _check(layout: Layout, tell: Callable[[Finding], Told], as_json: bool) -> No
         for one in told:
             click.echo(one)
             left += one.is_left
-        state = f"{left} problems are left" if left else "the cache is sound"
-        click.echo(f"{files.blobs} blobs with {files.bytes} bytes were read: {state}")
+        state = f"{number(left, 'problem')} left" if left else "the cache is sound"
+        click.echo(f"{number(files.blobs, 'blob')} with {size(files.bytes)} were read: {state}")
     if left:
         sys.exit(FAILED)
 

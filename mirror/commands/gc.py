@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -14,10 +13,10 @@ import click
 
 from mirror.amounts import size
 from mirror.commands.admin_client import AdminClient
-from mirror.commands.invocation import config_option, fail, load, misconfigured, words
+from mirror.commands.invocation import answer_of, config_option, load, tell, words
 from mirror.commands.where import where_options
 from mirror.config.quantities import parse_size
-from mirror.errors import ConfigurationError, MirrorError, StoreBusy
+from mirror.errors import MirrorError, StoreBusy
 from mirror.healthcheck import admin_url
 
 if TYPE_CHECKING:
@@ -45,26 +44,20 @@ def _size(context: click.Context, parameter: click.Parameter, value: str | None)
 def command(config: Path | None, url: str | None, as_json: bool, dry_run: bool, target: int | None) -> None:
     """Make room in the cache, as the mirror does by itself when storage.max_size or storage.min_free demand it.
 
-    First goes what no image needs; then whole images, those that were pulled least lately and least often, each with
-    all that no other image needs. What is pinned, being pulled or being read stays. Images of a registry that cannot be
-    reached just now go only if the bounds cannot be kept otherwise (see storage.evict_unreachable).
+    First goes what no image needs; then whole images, those that were pulled least lately and least often for their
+    size, each with all that no other image needs. What is pinned, being pulled or being read stays. What no registry
+    can be asked for just now goes only if the bounds cannot be kept otherwise (see storage.evict_unreachable).
 
     Where no mirror runs, its cache directory is looked into.
 
     Example: mirror gc --dry-run --target 20GiB
     """
     wanted = {"dry_run": dry_run} | ({} if target is None else {"target": target})
-    try:
-        document = _running(AdminClient(url, _TIMEOUT), wanted) if url is not None else _asked(load(config), wanted)
-    except ConfigurationError as error:
-        misconfigured(error)
-    except (MirrorError, OSError, ValueError) as error:
-        fail(words(error))
-    if as_json:
-        click.echo(json.dumps(document, indent=2))
-        return
-    for line in lines_of(document):
-        click.echo("".join(letter for letter in line if letter.isprintable()))
+    if url is not None:
+        document = answer_of(lambda: _running(AdminClient(url, _TIMEOUT), wanted))
+    else:
+        document = answer_of(lambda: _asked(load(config), wanted))
+    tell(document, lines_of(document), as_json)
 
 
 def lines_of(document: Document) -> Iterator[str]:

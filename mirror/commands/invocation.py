@@ -1,15 +1,16 @@
-"""What every command does alike: its configuration, its exit code, and one line for what went wrong."""
+"""What every command does alike: its configuration, its exit code, what it prints, and one line for what went wrong."""
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
-from mirror.errors import ConfigurationError
+from mirror.errors import ConfigurationError, MirrorError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -17,8 +18,11 @@ if TYPE_CHECKING:
     from mirror.config.problems import Problem
     from mirror.config.settings import Settings
 
+_Answer = TypeVar("_Answer")
+
 FAILED = 1
 MISCONFIGURED = 2
+INTERRUPTED = 130  # as shells report SIGINT
 
 config_option = click.option(
     "--config",
@@ -47,6 +51,25 @@ def misconfigured(error: ConfigurationError) -> NoReturn:
     for problem in error.problems:
         click.echo(problem, err=True)
     sys.exit(MISCONFIGURED)
+
+
+def answer_of(ask: Callable[[], _Answer]) -> _Answer:
+    """What this returns. Ends the process, and says why, when it raises what a question to a mirror may raise."""
+    try:
+        return ask()
+    except ConfigurationError as error:
+        misconfigured(error)
+    except (MirrorError, OSError, ValueError) as error:
+        fail(words(error))
+
+
+def tell(document: dict[str, Any], lines: Iterable[str], as_json: bool) -> None:
+    """Print what was answered: as it is, for programs, or in these lines of its, of which none acts on a terminal."""
+    if as_json:
+        click.echo(json.dumps(document, indent=2))
+        return
+    for line in lines:
+        click.echo("".join(filter(str.isprintable, line)))
 
 
 def fail(message: str) -> NoReturn:

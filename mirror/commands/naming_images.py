@@ -27,10 +27,15 @@ def complete(context: click.Context, _: click.Parameter, begun: str) -> list[str
     """The names of cached images that begin so: of the mirror that runs, and none when it does not answer at once."""
     try:
         url = context.params.get("url") or _configured(context)
-        found = AdminClient(url, _PATIENCE).get("/api/v1/images", {"sort": "name"})["images"]
-        return sorted({name for image in found for name in _names(image) if name.startswith(begun)})[:_MOST]
+        return offered(AdminClient(url, _PATIENCE), begun)
     except (MirrorError, OSError, ValueError, LookupError, TypeError):
         return []
+
+
+def offered(client: AdminClient, begun: str) -> list[str]:
+    """The names of what this mirror has cached that begin so. Raises as `AdminClient.get`."""
+    found = client.get("/api/v1/images", {"sort": "name"})["images"]
+    return sorted({name for image in found for name in _names(image) if name.startswith(begun)})[:_MOST]
 
 
 def _configured(context: click.Context) -> str:

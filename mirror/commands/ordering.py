@@ -12,10 +12,12 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnec
 from typing import Any
 from urllib.parse import urlsplit
 
+from mirror.commands.invocation import words
 from mirror.config.addresses import is_loopback
 from mirror.errors import Code, Refused
 
 PATH = "/api/v1/pulls"
+REHEARSAL = "/api/v1/rehearsal"
 _TIMEOUT = 30.0  # seconds without a word; the mirror says something every five
 _LARGEST = 16 * 1024**2  # bytes of an answer that is a document
 _LINE = 64 * 1024  # bytes of a line
@@ -24,10 +26,14 @@ _WORDS = 500  # characters of what it says went wrong
 Document = Mapping[str, Any]
 
 
+class NoAnswer(OSError):
+    """Nobody answers, or not as a mirror does."""
+
+
 class Ordering:
     """At `url`, the admin listener's without a path, by http or https. Closed by `close`.
 
-    Every call raises OSError when nobody answers, or not as a mirror does; Refused with its reason when it says no.
+    Every call raises NoAnswer when nobody answers, or not as a mirror does; Refused with its reason when it says no.
     """
 
     def __init__(self, url: str, timeout: float = _TIMEOUT) -> None:
@@ -65,17 +71,11 @@ class Ordering:
 
     def events(self, name: str) -> Iterator[dict[str, Any]]:
         """What the pull does, until it ends."""
-        response = self._sent("GET", f"{PATH}/{name}/events")
-        if response.status != 200:
-            raise _refusal(response.status, self._document(response))
-        try:
-            while line := response.readline(_LINE):
-                if line.strip():
-                    yield _object(line, self._url)
-        except HTTPException as error:
-            raise OSError(f"the mirror's answer broke off ({type(error).__name__})") from None
-        finally:
-            response.close()
+        return self._lines(self._sent("GET", f"{PATH}/{name}/events"))
+
+    def rehearsed(self, terms: Document) -> Iterator[dict[str, Any]]:
+        """What would become of each image, and then of all of them."""
+        return self._lines(self._sent("POST", REHEARSAL, terms))
 
     def cancel(self, name: str) -> None:
         """Break the pull off, whatever was being told of it."""
@@ -84,6 +84,16 @@ class Ordering:
 
     def close(self) -> None:
         self._connection.close()
+
+    def _lines(self, response: HTTPResponse) -> Iterator[dict[str, Any]]:
+        if response.status != 200:
+            raise _refusal(response.status, self._document(response))
+        try:
+            while line := _line_of(response):
+                if line.strip():
+                    yield _object(line, self._url)
+        finally:
+            response.close()
 
     def _asked(
         self, method: str, path: str, document: Document | None = None, absent: Code = Code.NOT_FOUND
@@ -101,15 +111,25 @@ class Ordering:
             return self._connection.getresponse()
         except HTTPException as error:
             self._connection.close()
-            raise OSError(f"{self._url} gave no answer in HTTP ({type(error).__name__})") from None
+            raise NoAnswer(f"{self._url} gave no answer in HTTP ({type(error).__name__})") from None
+        except OSError as error:
+            raise NoAnswer(words(error)) from error
 
     def _document(self, response: HTTPResponse) -> dict[str, Any]:
         try:
-            return _object(response.read(_LARGEST), self._url)
-        except HTTPException as error:
-            raise OSError(f"{self._url} gave no answer in HTTP ({type(error).__name__})") from None
+            body = response.read(_LARGEST)
+        except (HTTPException, OSError) as error:
+            raise NoAnswer(f"{self._url} gave no answer in HTTP ({type(error).__name__})") from None
         finally:
             response.close()
+        return _object(body, self._url)
+
+
+def _line_of(response: HTTPResponse) -> bytes:
+    try:
+        return response.readline(_LINE)
+    except (HTTPException, OSError) as error:
+        raise NoAnswer(f"the mirror's answer broke off ({type(error).__name__})") from None
 
 
 def _object(body: bytes, url: str) -> dict[str, Any]:
@@ -118,7 +138,9 @@ def _object(body: bytes, url: str) -> dict[str, Any]:
     except ValueError:  # a UnicodeDecodeError is one
         document = None
     if not isinstance(document, dict):
-        raise OSError(f"{url} does not answer as a mirror's admin listener does")
+        raise NoAnswer(f"{url} does not answer as a mirror's admin listener does")
+    if "errors" in document:
+        raise NoAnswer("a registry answers there: it is the admin listener that is asked, see admin.listen")
     return document
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from mirror.amounts import size
+from mirror.amounts import number, size
 from mirror.commands.columns import columns
 from mirror.commands.invocation import config_option
 from mirror.commands.naming_images import image_argument
@@ -60,4 +60,4 @@ def _listed(pins: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def _images(pin: dict[str, Any]) -> str:
-    return f"{pin['images']} cached {'image' if pin['images'] == 1 else 'images'}"
+    return number(pin["images"], "cached image")

@@ -14,16 +14,16 @@ from typing import Any
 import click
 
 from mirror.commands.invocation import config_option, fail, load, words
-from mirror.commands.ordering import Ordering
+from mirror.commands.ordering import NoAnswer, Ordering
 from mirror.commands.pulling import Wanted, pull_all, refused, shown_on, stop_when_gone
-from mirror.errors import Malformed
+from mirror.errors import Malformed, Unreachable
 from mirror.healthcheck import admin_url
 from mirror.jobs.lists import LARGEST, Entry, parse_list
 from mirror.oci.image_name import ImageName
 from mirror.oci.platform_choice import parse_platform
 
 HUB = "docker.io"  # what a name without a registry means to Docker
-_FILE = click.Path(dir_okay=False, path_type=Path)
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 Lend = Callable[[str], Mapping[str, str] | None]
 
@@ -78,7 +78,7 @@ def command(**options: Any) -> None:
     shown = shown_on(sys.stdout, options["as_json"])
     try:
         pull_all(ordering, _orders(wanted, choice, login), shown, cancel=options["cancel"])
-    except OSError as error:
+    except NoAnswer as error:
         stop_when_gone(error, url)
     finally:
         ordering.close()
@@ -134,7 +134,13 @@ def _lender(options: Mapping[str, Any], ordering: Ordering) -> Lend:
     file = options["docker_config"] or docker_config(os.environ, Path.home())
 
     def found(registry: str) -> Mapping[str, str] | None:
-        login = lent_login(file, registry, os.environ)
+        try:
+            login = lent_login(file, registry, os.environ)
+        except Unreachable as error:
+            raise refused(
+                f"no login can be had of {file}: {words(error)}; `docker login {registry}` may set it right,"
+                " and --no-login pulls without one"
+            ) from None
         if login is not None and not ordering.is_private and not options["plain_login"]:
             raise refused(
                 "the login for it would travel unencrypted to another machine: ask there by https or through a tunnel,"

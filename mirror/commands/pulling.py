@@ -13,8 +13,7 @@ from typing import Any, NoReturn, Protocol
 
 import click
 
-from mirror.cli import INTERRUPTED
-from mirror.commands.invocation import FAILED, words
+from mirror.commands.invocation import FAILED, INTERRUPTED, words
 from mirror.commands.ordering import Ordering
 from mirror.commands.pull_words import Progress
 from mirror.commands.terminal import Live
@@ -105,7 +104,13 @@ class Wanted:
 
 
 def pull_all(ordering: Ordering, wanted: Iterable[Wanted], shown: Shown, *, cancel: bool) -> None:
-    """Pull them, whatever becomes of each; the process ends with 1 when one of them is not here now.
+    """As `failed_of`; the process ends with 1 when one of them is not here now."""
+    if failed_of(ordering, wanted, shown, cancel=cancel):
+        sys.exit(FAILED)
+
+
+def failed_of(ordering: Ordering, wanted: Iterable[Wanted], shown: Shown, *, cancel: bool) -> int:
+    """Pull them, whatever becomes of each; how many are not here now.
 
     `cancel`: an interrupt ends what is under way, and not only the looking on. Raises OSError when the mirror goes.
     """
@@ -118,8 +123,7 @@ def pull_all(ordering: Ordering, wanted: Iterable[Wanted], shown: Shown, *, canc
             advice = _advice(error.code.name, one.registry) if unknown else ""
             click.echo(f"{one.image}: {words(error)}{advice}", err=True)
             failed += 1
-    if failed:
-        sys.exit(FAILED)
+    return failed
 
 
 def _pulled(ordering: Ordering, one: Wanted, shown: Shown, cancel: bool) -> bool:
@@ -134,7 +138,7 @@ def _pulled(ordering: Ordering, one: Wanted, shown: Shown, cancel: bool) -> bool
     shown.over(progress)
     end = progress.end or {}
     if end.get("state") != "done":
-        advice = _advice(str(end.get("code")), one.registry)
+        advice = "" if progress.platforms else _advice(str(end.get("code")), one.registry)
         if advice:
             click.echo(advice.removeprefix(": "), err=True)
     return end.get("state") == "done"
@@ -152,6 +156,10 @@ def _interrupted(ordering: Ordering, name: str, image: str, cancel: bool) -> NoR
 def _advice(code: str, registry: str) -> str:
     if code == Code.NAME_UNKNOWN.name:
         return f": add `{registry}: {{}}` to `upstreams` in mirror.yml, and start the mirror again"
+    if code == Code.MANIFEST_UNKNOWN.name:
+        return ": see that the image's name and tag are written as its registry has them"
+    if code in (Code.UNAVAILABLE.name, Code.TIMEOUT.name):
+        return ": `mirror doctor` looks for what keeps the mirror from its registries"
     if code == Code.DENIED.name:
         return f": log in with `docker login {registry}`, or give the upstream a login in mirror.yml"
     return ""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from mirror.amounts import number
 from mirror.commands.invocation import config_option, fail, load, words
 from mirror.config.quantities import parse_duration
 from mirror.errors import Malformed, MirrorError
@@ -44,10 +45,11 @@ def command(config: Path | None, since: str, output: Path | None, as_json: bool)
 
     \b
         mirror record --since 30d --output images.txt
-        mirror pull -f images.txt          (at another mirror, or `images: [{file: …}]` in its mirror.yml)
+        mirror pull -f images.txt
 
-    An image stands there by its tags, or by its digest where no tag points to it any more. The cache's directory is
-    looked into, whether or not a mirror runs on it: be the user whose it is.
+    The second one is for another mirror, or `images: [{file: images.txt}]` in its mirror.yml. An image stands there by
+    its tags, or by its digest where no tag points to it any more. The cache's directory is looked into, whether or not
+    a mirror runs on it: be the user whose it is.
     """
     settings = load(config)
     try:
@@ -59,15 +61,17 @@ def command(config: Path | None, since: str, output: Path | None, as_json: bool)
             found = list(recorded(looking, time.time() - span))
     except MirrorError as error:
         fail(words(error))
-    text = json.dumps(_document(found), indent=2) if as_json else "\n".join(_lines(found))
+    text = f"{json.dumps(_document(found), indent=2)}\n" if as_json else "".join(f"{line}\n" for line in _lines(found))
     if output is None:
-        click.echo(text)
+        click.echo(text, nl=False)
+        if not found:
+            click.echo(f"no image was pulled in {since}", err=True)
         return
     try:
-        output.write_text(f"{text}\n")
+        output.write_text(text)
     except OSError as error:
         fail(words(error))
-    click.echo(f"{len(found)} images in {output}", err=True)
+    click.echo(f"{number(len(found), 'image')} in {output}", err=True)
 
 
 def recorded(looking: Looking, since: float) -> Iterator[Recorded]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from mirror.amounts import size
+from mirror.amounts import number, size
 from mirror.commands.columns import columns
 from mirror.commands.invocation import FAILED, MISCONFIGURED, config_option
 from mirror.commands.ls import short
@@ -57,7 +57,7 @@ def lines_of(removal: dict[str, Any]) -> Iterator[str]:
     if removal["untagged"]:
         yield f"{removal['named']}: its image has other tags, and stays"
     else:
-        yield f"{removal['named']}: {images} {'image' if images == 1 else 'images'}, {size(removal['size'])}"
+        yield f"{removal['named']}: {number(images, 'image')}, {size(removal['size'])}"
 
 
 def _confirm(plans: list[dict[str, Any]], as_json: bool) -> None:

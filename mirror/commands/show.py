@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,11 +11,13 @@ import click
 
 from mirror.amounts import size
 from mirror.commands.columns import columns
-from mirror.commands.invocation import config_option
+from mirror.commands.invocation import config_option, tell
 from mirror.commands.ls import short, since
 from mirror.commands.naming_images import image_argument
 from mirror.commands.stock_asking import ask
 from mirror.commands.where import where_options
+
+_NAMES = 20  # that are written out: the others are counted
 
 
 @click.command()
@@ -35,11 +36,7 @@ def command(config: Path | None, url: str | None, platform: str | None, as_json:
     document = ask(config, url, lambda stock: stock.image(image))
     if platform is not None:
         document["platforms"] = [one for one in document["platforms"] if _is_for(one, platform)]
-    if as_json:
-        click.echo(json.dumps(document, indent=2))
-        return
-    for line in lines_of(document, time.time()):
-        click.echo(line)
+    tell(document, lines_of(document, time.time()), as_json)
 
 
 def lines_of(document: dict[str, Any], now: float) -> Iterator[str]:
@@ -51,11 +48,15 @@ def lines_of(document: dict[str, Any], now: float) -> Iterator[str]:
     for platform, summary in zip(document["platforms"], summaries, strict=True):
         yield summary
         yield from columns([_blob(blob) for blob in platform["blobs"]], right={2}, indent="  ")
+        yield from _untold("  ", platform["blobs_untold"], "blobs")
+    yield from _untold("", document["platforms_untold"], "platforms")
+    if document["uncounted"]:
+        yield "it needs more than any image has reason to: sizes and states are of what was looked through"
 
 
 def _heading(document: dict[str, Any], now: float) -> Iterator[tuple[str, str]]:
     yield "image", f"{document['upstream']}/{document['repository']}"
-    yield "tags", ", ".join(document["tags"]) or "-"
+    yield "tags", _some(document["tags"], document["tags_untold"]) or "-"
     yield "digest", document["digest"]
     yield "type", f"{document['kind']}, {document['media_type']}"
     yield "pulled", since(document["last_pull"], now)
@@ -64,7 +65,17 @@ def _heading(document: dict[str, Any], now: float) -> Iterator[tuple[str, str]]:
     yield "size", f"{size(document['size'])}{shared}"
     yield "pinned", f"by {document['pinned_by']}" if document["pinned"] else "no"
     if document["also_in"]:
-        yield "also in", ", ".join(document["also_in"])
+        yield "also in", _some(document["also_in"], document["also_in_untold"])
+
+
+def _some(names: list[str], untold: int) -> str:
+    more = untold + len(names[_NAMES:])
+    return ", ".join(names[:_NAMES]) + (f" and {more} more" if more else "")
+
+
+def _untold(indent: str, count: int, what: str) -> Iterator[str]:
+    if count:
+        yield f"{indent}and {count} more {what}"
 
 
 def _summary(platform: dict[str, Any]) -> tuple[str, ...]:

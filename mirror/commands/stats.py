@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ import click
 from mirror.amounts import size
 from mirror.commands.admin_client import AdminClient
 from mirror.commands.columns import columns
-from mirror.commands.invocation import config_option, fail, load, words
+from mirror.commands.invocation import config_option, fail, load, tell, words
 from mirror.commands.ls import since
 from mirror.commands.stock_asking import TIMEOUT
 from mirror.commands.where import where_options
@@ -44,11 +43,7 @@ def command(config: Path | None, url: str | None, as_json: bool) -> None:
         fail(words(error))
     except (OSError, ValueError) as error:
         fail(f"figures are kept by the mirror while it runs, and it does not answer: {words(error)}")
-    if as_json:
-        click.echo(json.dumps(document, indent=2))
-        return
-    for line in lines_of(document, time.time()):
-        click.echo(line)
+    tell(document, lines_of(document, time.time()), as_json)
 
 
 def lines_of(document: dict[str, Any], now: float) -> Iterator[str]:

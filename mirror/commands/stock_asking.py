@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import click
 
 from mirror.commands.admin_client import AdminClient
-from mirror.commands.invocation import fail, load, misconfigured, words
-from mirror.errors import ConfigurationError, MirrorError, StoreBusy
+from mirror.commands.invocation import answer_of, load, words
+from mirror.errors import MirrorError, StoreBusy
 from mirror.healthcheck import admin_url
 
 if TYPE_CHECKING:
@@ -66,14 +66,9 @@ def ask(config: Path | None, url: str | None, question: Callable[[AnyStock], Doc
 
     Ends the process with a line on standard error when there is none.
     """
-    try:
-        if url is not None:
-            return question(RunningStock(AdminClient(url, TIMEOUT)))
-        return _asked(load(config), question)
-    except ConfigurationError as error:
-        misconfigured(error)
-    except (MirrorError, OSError, ValueError) as error:
-        fail(words(error))
+    if url is not None:
+        return answer_of(lambda: question(RunningStock(AdminClient(url, TIMEOUT))))
+    return answer_of(lambda: _asked(load(config), question))
 
 
 def _asked(settings: Settings, question: Callable[[AnyStock], Document]) -> Document:

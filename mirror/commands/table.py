@@ -1,13 +1,19 @@
-"""A group of commands of which some are imported only when they are called, so that `--help` answers at once."""
+"""A group of commands of which some are imported only when they are called, so that `--help` answers at once.
+
+What no command can do anything about ends in a line: its output cannot be written, or somebody has pressed Ctrl-C.
+"""
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
 import click
+
+from mirror.commands.invocation import INTERRUPTED, fail, words
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +40,16 @@ class Table(click.Group):
             return super().get_command(ctx, cmd_name)
         command: click.Command = import_module(later.module).command
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            ctx.exit(INTERRUPTED)
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # nobody reads on, as with `| head`: click ends without a word
+                raise
+            fail(f"the system does not let it go on: {words(error)}")
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         names = self.list_commands(ctx)

@@ -21,13 +21,16 @@ def tag_lines(tags: list[Document]) -> Iterator[str]:
             yield f"{'':<20} clients are given {tag['given']}: {tag['why']}{_span(tag)}"
 
 
-def move_lines(moves: list[Document]) -> Iterator[str]:
-    """A line for each move, the newest first."""
+def move_lines(document: Document) -> Iterator[str]:
+    """A line for each move, the newest first, and one more where there are older ones."""
+    moves = document["moves"]
     if not moves:
         yield "no move of it is known"
     for move in moves:
         old, new = move["old"] or "(nothing)", move["new"] or "(gone)"
         yield f"{move['seen']}  {move['tag']}  {old} -> {new}  asked by {move['client'] or _NOBODY}"
+    if document["more"]:
+        yield f"and older ones: --limit {10 * len(moves)} shows more"
 
 
 def standing(tag: Document) -> str:

@@ -15,7 +15,10 @@ from mirror.errors import MirrorError
 @config_option
 @click.option("--url", help="The admin listener to ask, such as http://127.0.0.1:5001, instead of the configured one.")
 def command(config: Path | None, url: str | None) -> None:
-    """Ask upstreams again, after `mirror freeze`."""
+    """Ask upstreams again, after `mirror freeze`.
+
+    Example: mirror thaw
+    """
     try:
         click.echo(chosen(config, url).thaw())
     except (MirrorError, OSError, ValueError) as error:

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from mirror.commands.invocation import config_option, fail, load, words
-from mirror.commands.ordering import Ordering
+from mirror.commands.ordering import NoAnswer, Ordering
 from mirror.commands.pull import full_name, read_lists
 from mirror.commands.pulling import Wanted, pull_all, shown_on, stop_when_gone
 from mirror.errors import Malformed, Refused
@@ -48,7 +48,7 @@ def command(config: Path | None, url: str | None, lists: tuple[str, ...], cancel
         pull_all(ordering, wanted, shown_on(sys.stdout, as_json), cancel=cancel)
     except Refused as error:
         fail(words(error))
-    except OSError as error:
+    except NoAnswer as error:
         stop_when_gone(error, url)
     finally:
         ordering.close()

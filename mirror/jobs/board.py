@@ -17,6 +17,7 @@ class Change:
     """A line as it is now; `number` grows with every change of any line."""
 
     number: int
+    key: str
     line: Mapping[str, Any]
 
 
@@ -36,7 +37,7 @@ class Board:
     def write(self, key: str, **line: object) -> None:
         """This is what the line says from now on."""
         self._number += 1
-        self._lines[key] = Change(self._number, line)
+        self._lines[key] = Change(self._number, key, line)
         self._lines.move_to_end(key)
         self._wake()
 
@@ -67,6 +68,16 @@ class Board:
         try:
             async with asyncio.timeout(seconds):
                 while self._number <= number and not self._closed:
+                    await self._news.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def over(self, seconds: float) -> bool:
+        """Wait until nothing will change any more; whether that came in time. May be cancelled."""
+        try:
+            async with asyncio.timeout(seconds):
+                while not self._closed:
                     await self._news.wait()
         except TimeoutError:
             return False

@@ -6,9 +6,13 @@ it may read the repository, its blobs come as everybody's do.
 
 from __future__ import annotations
 
-from mirror.errors import Absent, Denied, MirrorError
+from collections.abc import Sequence
+
+from mirror.errors import Absent, Denied, MirrorError, UpstreamError
+from mirror.jobs.lent_referrers import lent_referrers
 from mirror.jobs.sources import Brought, Source, insistent
 from mirror.oci.digest import Digest
+from mirror.oci.referrers import Referrer
 from mirror.pull.content import Readable
 from mirror.pull.images import Part
 from mirror.pull.manifests import Question
@@ -54,6 +58,14 @@ class Borrowed:
             except (Absent, Denied):
                 pass
         return await self._private(part)
+
+    async def referrers(self, digest: Digest) -> Sequence[Referrer]:
+        if self._is_ours:
+            try:
+                return await self._own.referrers(digest)
+            except UpstreamError:
+                pass
+        return await lent_referrers(self._lent, digest)
 
     async def _confirmed(self, reference: str | Digest, digest: Digest) -> str | None:
         """Have the upstream's word that the mirror's own account may read it; a warning if it cannot be had."""

@@ -6,11 +6,13 @@ What is brought that way is the clients' from then on. Knows neither jobs nor wh
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from mirror.errors import Code, Refused
 from mirror.oci.digest import Digest
+from mirror.oci.referrers import Referrer, parse_referrers
 from mirror.pull.content import Manifest, Readable
 from mirror.pull.fetch import Fetch
 from mirror.pull.fetches import Reader
@@ -18,9 +20,11 @@ from mirror.pull.frugality import State, state_of
 from mirror.pull.images import Part
 from mirror.pull.manifests import Question
 from mirror.pull.pulls import Pulls
+from mirror.pull.referrer_sources import ReferrersQuestion
 from mirror.pull.turns import Wish
 from mirror.pull.upstreams import Target, Upstream
 from mirror.store.store import Store
+from mirror.tasks import worked
 
 _AGAIN = 1.0  # seconds between two looks for a place that nobody else needs
 
@@ -44,6 +48,10 @@ class Source(Protocol):
         """The blob as it comes, for the receiver to close; None when there is nothing to wait for."""
         ...
 
+    async def referrers(self, digest: Digest) -> Sequence[Referrer]:
+        """What refers to a manifest that has been brought."""
+        ...
+
 
 class Urgent:
     """As a client is answered. `client` is what it goes by where clients take turns."""
@@ -65,6 +73,10 @@ class Urgent:
         if found.content is not None and not isinstance(found.content, bytes):
             found.content.close()
         return None
+
+    async def referrers(self, digest: Digest) -> Sequence[Referrer]:
+        found = await self._pulls.referrers.find(ReferrersQuestion(self._target, digest))
+        return await worked(len(found.body), parse_referrers, found.body, None)
 
 
 class Quiet:
@@ -97,6 +109,9 @@ class Quiet:
         if self._store.facts.member(target.name, target.repository, str(part.digest)) is None:
             await self._pulls.blobs.head(target, part.digest)
         return None
+
+    async def referrers(self, digest: Digest) -> Sequence[Referrer]:
+        return await self._urgent.referrers(digest)
 
     async def _is_here(self, reference: str | Digest) -> bool:
         return isinstance(reference, Digest) and await self._pulls.shelf.find(self._target, reference) is not None

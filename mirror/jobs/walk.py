@@ -20,10 +20,8 @@ from mirror.oci.manifest import Kind, classify
 from mirror.oci.manifest import Manifest as Read
 from mirror.oci.platform_choice import chosen
 from mirror.oci.platforms import platforms_of
-from mirror.oci.referrers import parse_referrers
 from mirror.pull.images import Part
 from mirror.pull.pulls import Pulls
-from mirror.pull.referrer_sources import ReferrersQuestion
 from mirror.pull.upstreams import Target
 from mirror.store.store import Store
 from mirror.tasks import end, spawn, worked
@@ -104,9 +102,8 @@ class Walk:
 
     async def _referrers(self, digest: Digest, depth: int) -> None:
         try:
-            found = await self._ground.pulls.referrers.find(ReferrersQuestion(self._ground.target, digest))
-            referrers = await worked(len(found.body), parse_referrers, found.body, None)
-        except (MirrorError, Malformed) as error:
+            referrers = await self._ways().referrers(digest)
+        except MirrorError as error:
             self._board.write(f"note {digest}", event="note", text=f"what refers to {digest} is not known: {error}")
             return
         for referrer in referrers:

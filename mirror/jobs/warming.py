@@ -10,12 +10,13 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from mirror.config.images import Kept
 from mirror.errors import Malformed, MirrorError, Refused
-from mirror.jobs.jobs import Jobs, State
+from mirror.jobs.job import State
+from mirror.jobs.jobs import Jobs
 from mirror.jobs.lists import LARGEST, Entry, parse_list
 from mirror.jobs.order import Order
 from mirror.jobs.sources import is_spared
@@ -25,6 +26,7 @@ from mirror.pull.upstreams import Asked, Upstream, Upstreams
 
 _LONGEST_SLEEP = 3600.0  # seconds: a clock that is set is noticed within an hour
 _PUT_OFF = 300.0  # seconds after which what had to wait is tried again
+_SET_BACK = timedelta(hours=3)  # more than a clock goes back when summer ends, which must not bring anything twice
 
 _log = logging.getLogger(__name__)
 
@@ -62,8 +64,12 @@ class Warming:
 
     async def run(self) -> None:
         """Look after them until cancelled."""
-        dues = [_Due(kept, self._world.now()) for kept in self._kept]  # at the start, too
+        seen = self._world.now()
+        dues = [_Due(kept, seen) for kept in self._kept]  # at the start, too
         while dues:
+            if (now := self._world.now()) < seen - _SET_BACK:
+                _begin_again(dues, now)
+            seen = now
             for due in dues:
                 if due.at <= self._world.now():
                     await self._look_after(due)
@@ -100,6 +106,12 @@ class Warming:
             return True
         await self._jobs.wait(job)
         return job.state is not State.FAILED or not _spares(upstream)
+
+
+def _begin_again(dues: Sequence[_Due], now: datetime) -> None:
+    """The clock was wrong, and with it when they are due: perhaps in a year."""
+    for due in dues:
+        due.at = min(due.at, due.kept.schedule.after(now))
 
 
 def _spares(upstream: Upstream) -> bool:

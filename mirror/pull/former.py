@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mirror.amounts import moment
 from mirror.errors import Code, Refused
 from mirror.store.journal import Move
 
@@ -24,13 +25,17 @@ def named(history: Sequence[Move], digest: str) -> str:
     return digest
 
 
-def at(history: Sequence[Move], moment: float) -> str:
-    """What the tag pointed to before that moment (wall clock, seconds). Raises Refused."""
-    earlier = next((move for move in history if move.seen < moment), None)
-    digest = earlier.new if earlier is not None else (history[-1].old if history else None)
-    if digest is None:
-        raise _unknown("it is not known where the tag pointed by then")
-    return digest
+def at(history: Sequence[Move], when: float) -> str:
+    """What the tag pointed to before that moment (wall clock, seconds). Raises Refused.
+
+    Where it was before its oldest move is known, but not since when: the moves before that one may be gone.
+    """
+    earlier = next((move for move in history if move.seen < when), None)
+    if earlier is None:
+        raise _unknown(f"{_beginning(history)}, and nothing is known of before, so name a digest with `--to`")
+    if earlier.new is None:
+        raise _unknown("the registry did not have the tag then, so name a digest with `--to`")
+    return earlier.new
 
 
 def before(history: Sequence[Move], given: str | None) -> str:
@@ -41,6 +46,13 @@ def before(history: Sequence[Move], given: str | None) -> str:
     if digest is None:
         raise _unknown("no digest is known that the tag had before")
     return digest
+
+
+def _beginning(history: Sequence[Move]) -> str:
+    """Where what is known begins: the oldest moves go when there are too many."""
+    if not history:
+        return "the journal has no move of this tag"
+    return f"the journal of this tag begins at {moment(history[-1].seen)}"
 
 
 def _unknown(words: str) -> Refused:

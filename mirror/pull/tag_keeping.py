@@ -19,10 +19,11 @@ from mirror.pull.routes import Routes
 from mirror.pull.stand_ins import StandIns
 from mirror.pull.upstreams import Target
 from mirror.store.catalog import Key
-from mirror.store.journal import Move
+from mirror.store.journal import Move, Page
 from mirror.store.store import Store
 from mirror.store.tag_pins import TagPin
 
+PAGE = 1000  # moves that are told at once
 _TURN = 100  # tags that are looked at before others have their turn on the loop
 
 Choice = Callable[[Sequence[Move], str | None], str]  # of the moves, and what clients are given now
@@ -46,6 +47,14 @@ class KnownTag:
     why: str = ""
     since: float | None = None
     until: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Moves:
+    """Some of them, the newest first, and whether there are older ones."""
+
+    moves: list[Move]
+    more: bool
 
 
 class TagKeeping:
@@ -80,10 +89,11 @@ class TagKeeping:
                 await asyncio.sleep(0)  # a repository may have a hundred thousand
         return tuple(found)
 
-    async def history(self, image: str) -> list[Move]:
-        """The moves of these tags, the newest first. Raises as `tags` does."""
+    async def history(self, image: str, limit: int = PAGE, before: int | None = None) -> Moves:
+        """The newest moves of these tags, or the newest before the one with that number. Raises as `tags` does."""
         target, tag = self._find(image)
-        return await self._facts.journal.history(target.name, target.repository, tag)
+        moves = await self._facts.journal.history(target.name, target.repository, tag, Page(limit + 1, before))
+        return Moves(moves[:limit], len(moves) > limit)
 
     async def pin(self, image: str, to: str | None = None) -> KnownTag:
         """Pin a tag to this digest, or to what clients are given for it now; how it stands then.
@@ -102,8 +112,7 @@ class TagKeeping:
     async def roll_back(self, image: str, choice: Choice) -> KnownTag:
         """Pin a tag to the one of its former digests that is chosen; how it stands then. Raises as `pin` does."""
         target, tag = self._tag(image)
-        history = await self._facts.journal.history(target.name, target.repository, tag)
-        digest = choice(history, self._known(target, tag).given)
+        digest = choice(await self._whole_history(target, tag), self._known(target, tag).given)
         return await self._pinned(target, tag, digest, is_former=True)
 
     async def unpin(self, image: str) -> KnownTag:
@@ -115,6 +124,14 @@ class TagKeeping:
         self._facts.pins.forget(pin)
         await self._facts.kept()
         return self._known(target, tag)
+
+    async def _whole_history(self, target: Target, tag: str) -> list[Move]:
+        found: list[Move] = []
+        while page := await self._facts.journal.history(
+            target.name, target.repository, tag, Page(before=found[-1].number if found else None)
+        ):
+            found += page
+        return found
 
     async def _pinned(self, target: Target, tag: str, digest: str, is_former: bool) -> KnownTag:
         await self._see_that_it_can_be_had(target, Digest.parse(digest))

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from mirror.errors import Code, Refused
-from mirror.stock.completeness import completeness
+from mirror.stock.completeness import Needs, completeness
 from mirror.stock.naming import Naming, is_pattern
 from mirror.store.images import Image, Images
 
@@ -74,7 +74,7 @@ def is_named(image: Image, pattern: str, naming: Naming) -> bool:
     )
 
 
-def row(image: Image, images: Images) -> dict[str, Any]:
+def row(image: Image, needs: Needs) -> dict[str, Any]:
     """One image in a list, as a document."""
     return {
         "image": name_of(image),
@@ -85,7 +85,7 @@ def row(image: Image, images: Images) -> dict[str, Any]:
         "media_type": image.media_type,
         "last_pull": moment(image.last_pull),
         "size": image.size,
-        "completeness": completeness(image, images).value,
+        "completeness": completeness(image, needs).value,
         "pinned": image.pinned,
     }
 

@@ -6,15 +6,18 @@ A move is what differs from the last one that was noted; of several processes th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mirror.store.index import DatabaseError, Index
-from mirror.store.journal_schema import ADD, ALL_MOVES, LAST, LAST_DIGEST, MOVES, TRIM, TRIM_TAG
+from mirror.store.journal_schema import ADD, ALL_MOVES, COUNTS, LAST, LAST_DIGEST, MOVES, TRIM_TAG, TRIM_UPSTREAM
+from mirror.store.journal_shares import beyond
 from mirror.store.row_values import is_digest, is_media_type
 from mirror.store.writer import Writer
 
 KEPT = 1000  # moves of each tag, unless the operator says otherwise
 _MOST = 1_000_000  # moves of all tags: clients may ask for any tag that there is
+_LOOKS = 1000  # into how many parts that is divided: who notes so many moves looks once whether there are too many
+_NEWEST = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,7 @@ class Move:
     """`old` is None where nothing was known before, `new` where the upstream no longer has the tag.
 
     `media_type` and `size` are the new one's, None where they are not known; `client` is empty where nobody asked.
+    `number`: its place in the journal; the same move wherever it stands.
     """
 
     upstream: str
@@ -49,6 +53,7 @@ class Move:
     client: str
     media_type: str | None = None
     size: int | None = None
+    number: int = field(default=0, compare=False)
 
     @property
     def is_sound(self) -> bool:
@@ -62,8 +67,19 @@ class Move:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """So many moves, from the one on that was noted before the one with that number; None: from the newest on."""
+
+    limit: int = KEPT
+    before: int | None = None
+
+
 class Journal:
-    """Notes are collected by the writer, and on disk soon. `kept`: moves of each tag, `most`: of all; older ones go."""
+    """Notes are collected by the writer, and on disk soon. `kept`: moves of each tag, `most`: of all; older ones go.
+
+    Of all those of the upstreams that have most.
+    """
 
     def __init__(self, index: Index, write: Writer[Index]) -> None:
         self._index = index
@@ -72,6 +88,7 @@ class Journal:
         self.kept = KEPT
         self.most = _MOST
         self.moves = 0  # noted by this process, but for first sightings
+        self._notes = 0  # first sightings, too; the writer's thread alone
 
     def watch(self, heard: Callable[[Move], None]) -> None:
         """Have `heard` called, on the loop's thread, with every move that this process has noted.
@@ -102,15 +119,16 @@ class Journal:
             return None
         return digest if is_digest(digest) else None
 
-    async def history(self, upstream: str, repository: str, tag: str | None = None, limit: int = KEPT) -> list[Move]:
-        """The latest moves of a tag, or of all tags of a repository, the newest first, with all noted so far.
+    async def history(self, upstream: str, repository: str, tag: str | None = None, page: Page = Page()) -> list[Move]:
+        """A page of the moves of a tag, or of all tags of a repository, the newest first, with all noted so far.
 
         Empty where the database cannot be read. May be cancelled.
         """
         await self._write.flush()
         place = (upstream, repository) if tag is None else (upstream, repository, tag)
+        bounds = (_NEWEST if page.before is None else page.before, page.limit)
         try:
-            rows = [*self._index.read(ALL_MOVES if tag is None else MOVES, (*place, limit))]
+            rows = [*self._index.read(ALL_MOVES if tag is None else MOVES, (*place, *bounds))]
         except DatabaseError:
             return []
         return [move for row in rows if (move := Move(*row)).is_sound]
@@ -118,7 +136,9 @@ class Journal:
     def _trim(self, index: Index, sighting: Sighting) -> None:
         """Let what is beyond the bounds go. Within the same transaction."""
         index.write(TRIM_TAG, (sighting.upstream, sighting.repository, sighting.tag, self.kept))
-        index.write(TRIM, (self.most,))
+        if self._notes % max(self.most // _LOOKS, 1) == 0:
+            index.write(TRIM_UPSTREAM, *beyond(dict(index.read(COUNTS)), self.most).items())
+        self._notes += 1
 
     def _tell(self, noted: list[tuple[Move, bool]]) -> None:
         for move, is_first in noted:

@@ -27,7 +27,7 @@ CREATE TABLE IF NOT EXISTS tag_pins (
 """
 
 _OF_THE_TAG = "upstream = ?1 AND repository = ?2 AND tag = ?3"
-_COLUMNS = "upstream, repository, tag, old, new, seen, client, media_type, size"
+_COLUMNS = "upstream, repository, tag, old, new, seen, client, media_type, size, number"
 
 # The first three parameters are a tag: upstream, repository, tag.
 LAST = f"SELECT new FROM moves WHERE {_OF_THE_TAG} ORDER BY number DESC LIMIT 1"  # noqa: S608 - words of ours
@@ -46,11 +46,15 @@ TRIM_TAG = f"""
 DELETE FROM moves WHERE {_OF_THE_TAG}
 AND number <= (SELECT number FROM moves WHERE {_OF_THE_TAG} ORDER BY number DESC LIMIT 1 OFFSET ?4)
 """  # noqa: S608
-TRIM = "DELETE FROM moves WHERE number <= (SELECT max(number) FROM moves) - ?"
-MOVES = f"SELECT {_COLUMNS} FROM moves WHERE {_OF_THE_TAG} ORDER BY number DESC LIMIT ?4"  # noqa: S608
-ALL_MOVES = f"""
-SELECT {_COLUMNS} FROM moves WHERE upstream = ?1 AND repository = ?2 ORDER BY number DESC LIMIT ?3
-"""  # noqa: S608
+COUNTS = "SELECT upstream, count(*) FROM moves GROUP BY upstream"
+# The oldest of an upstream, which is the one with most: they are soon found in the order of all (the sign keeps SQLite
+# from gathering all of its moves first, by an index).
+TRIM_UPSTREAM = (
+    "DELETE FROM moves WHERE number IN (SELECT number FROM moves WHERE +upstream = ? ORDER BY number LIMIT ?)"
+)
+_PAGE = "AND number < ? ORDER BY number DESC LIMIT ?"
+MOVES = f"SELECT {_COLUMNS} FROM moves WHERE upstream = ? AND repository = ? AND tag = ? {_PAGE}"  # noqa: S608
+ALL_MOVES = f"SELECT {_COLUMNS} FROM moves WHERE upstream = ? AND repository = ? {_PAGE}"  # noqa: S608
 
 PINS = "SELECT upstream, repository, tag, digest, since, is_former FROM tag_pins"
 PUT_PIN = "INSERT OR REPLACE INTO tag_pins VALUES (?, ?, ?, ?, ?, ?)"

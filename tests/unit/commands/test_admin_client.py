@@ -68,11 +68,17 @@ def test_what_is_no_answer_of_a_mirror_is_an_error(body: bytes) -> None:
         client.get("/api/v1/state")
 
 
-def test_nobody_there_is_an_error() -> None:
+def test_a_registry_that_answers_in_its_place_is_said_to_be_one() -> None:
+    with answering("404 Not Found", b'{"errors": []}') as (client, _), pytest.raises(OSError, match="is a registry"):
+        client.get("/api/v1/state")
+
+
+def test_where_nobody_is_there_it_is_said_who_was_asked_and_what_to_do() -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
-        with pytest.raises(ConnectionRefusedError):
-            AdminClient(f"http://127.0.0.1:{closed.getsockname()[1]}").get("/api/v1/state")
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}"
+        with pytest.raises(OSError, match=rf"no mirror answers at {url} \(Connection refused\): .*--url"):
+            AdminClient(f"{url}/").get("/api/v1/state")
 
 
 def test_what_is_no_url_is_refused() -> None:

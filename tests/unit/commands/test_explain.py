@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import socket
@@ -15,8 +14,6 @@ import yaml
 from click.testing import CliRunner, Result
 
 from mirror.cli import main
-from mirror.commands.explain import resting
-from mirror.config.loading import load
 from tests.support.mirror_thread import MirrorThread
 
 LAYERS = [b"layer" * 1000]
@@ -104,22 +101,6 @@ def test_a_cache_that_another_mirror_uses_is_left_to_it(tmp_path: Path, closed_p
     assert result.exit_code == 0
     assert "in use by another mirror" in result.stderr
     assert "configuration says" in result.stderr
-
-
-def test_a_cache_of_another_user_is_not_opened(
-    tmp_path: Path, closed_port: int, capfd: pytest.CaptureFixture[str]
-) -> None:
-    with MirrorThread(tmp_path) as served:
-        root = served.mirror.mirror.settings.storage.root
-    file = configured(tmp_path / "mirror.yml", closed_port, {})
-    settings = load(Path(file), {})
-    assert settings.storage.root == root
-    before = sorted(root.rglob("*"))
-    found = asyncio.run(resting(settings, "ubuntu", os.geteuid() + 1))
-    assert found["source"] == "configuration"
-    assert "belongs to another user" in capfd.readouterr().err
-    assert sorted(root.rglob("*")) == before
-    assert asyncio.run(resting(settings, "ubuntu", os.geteuid()))["source"] == "cache"
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def _fsck(root: Path, *options: str) -> Result:
 async def test_a_sound_cache_is_said_to_be_sound(tmp_path: Path) -> None:
     await _filled(tmp_path)
     result = _fsck(tmp_path)
-    assert (result.exit_code, result.stdout) == (0, "2 blobs with 200 bytes were read: the cache is sound\n")
+    assert (result.exit_code, result.stdout) == (0, "2 blobs with 200 B were read: the cache is sound\n")
 
 
 async def test_a_problem_is_told_and_left_until_it_is_to_be_mended(tmp_path: Path) -> None:
@@ -44,7 +44,7 @@ async def test_a_problem_is_told_and_left_until_it_is_to_be_mended(tmp_path: Pat
         assert result.exit_code == 1
         assert result.stdout.splitlines() == [
             f"problem: {CORRUPT}",
-            "2 blobs with 200 bytes were read: 1 problems are left",
+            "2 blobs with 200 B were read: 1 problem left",
         ]
     result = _fsck(tmp_path, "--repair")
     assert result.exit_code == 0
@@ -74,7 +74,7 @@ async def test_what_cannot_be_mended_is_left(tmp_path: Path) -> None:
     result = _fsck(tmp_path, "--repair")
     assert result.exit_code == 1
     assert "catalog/cache.db cannot be mended" in result.stderr
-    assert "1 problems are left" in result.stdout
+    assert "1 problem left" in result.stdout
 
 
 async def test_a_mirror_that_runs_is_left_alone(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def test_what_would_go_is_told_line_by_line_and_then_goes(tmp_path: Path) -> Non
         assert result.exit_code == 0
         first, last = result.output.splitlines()
         assert first.startswith("   1  would go")
-        assert "docker.io/team/old:v1: pulled least lately and least often, last on " in first
+        assert "docker.io/team/old:v1: pulled least lately and least often for its size, last on " in first
         assert "would go of" in last
         assert last.endswith("1 of 2 images stay")
         before = published(tmp_path / "cache")

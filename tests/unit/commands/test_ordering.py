@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mirror.commands.ordering import Ordering
+from mirror.commands.ordering import NoAnswer, Ordering
 from mirror.config.addresses import ListenAddress
 from mirror.errors import Code, Refused
 from tests.support.mirror_thread import MirrorThread
@@ -111,3 +111,10 @@ def test_progress_that_is_none_is_an_error() -> None:
         assert next(events) == {"event": "job"}
         with pytest.raises(OSError, match="does not answer as a mirror"):
             next(events)
+
+
+def test_a_registry_that_answers_in_place_of_the_admin_listener_is_said_to_be_one() -> None:
+    body = b'{"errors": [{"code": "UNSUPPORTED"}]}'
+    refused = pytest.raises(NoAnswer, match=r"a registry answers there: .* see admin\.listen")
+    with answering(b"HTTP/1.0 405 No\r\n\r\n" + body) as url, closing(Ordering(url)) as ordering, refused:
+        ordering.kept()

@@ -45,8 +45,8 @@ def test_images_are_pulled_as_docker_would(tmp_path: Path, served: MirrorThread)
     served.call(lambda: served.registry.require_basic(USER, PASSWORD))
     result = Commands(tmp_path).reaching(served).run("pull", *names, environment=environment)
     assert result.exit_code == 0, result.output
-    lines = result.output.splitlines()
-    assert lines[0] == "docker.io/library/ubuntu:latest: pulling"
+    lines = result.output.splitlines()  # those of the mirror's log, which runs in this process, among them
+    assert next(line for line in lines if line.endswith(": pulling")) == "docker.io/library/ubuntu:latest: pulling"
     assert [line.partition(": sha256:")[0] for line in lines if ": sha256:" in line] == [
         "docker.io/library/ubuntu:latest",
         "docker.io/library/ubuntu:14.04",
@@ -143,6 +143,19 @@ def test_a_login_that_cannot_be_read_is_not_left_out(tmp_path: Path, served: Mir
     (tmp_path / "config.json").write_text("{")
     result = Commands(tmp_path).reaching(served).run("pull", "ubuntu", "--docker-config", str(tmp_path / "config.json"))
     assert (result.exit_code, "docker_config is not JSON" in result.output) == (1, True)
+
+
+def test_a_file_with_logins_that_was_named_has_to_be_there(tmp_path: Path) -> None:
+    result = Commands(tmp_path).run("pull", "ubuntu", "--docker-config", str(tmp_path / "none.json"))
+    assert (result.exit_code, "none.json' does not exist" in result.output) == (2, True)
+
+
+def test_a_credential_helper_that_cannot_be_run_is_named_with_a_way_round_it(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"credsStore": "desktop"}')
+    result = Commands(tmp_path).run("pull", "ubuntu", environment={"DOCKER_CONFIG": str(tmp_path), "PATH": "/none"})
+    assert result.exit_code == 1
+    for words in ("docker-credential-desktop cannot be started", "--no-login pulls without", "docker login docker.io"):
+        assert words in result.output
 
 
 def test_a_name_without_a_registry_is_docker_hubs() -> None:

@@ -18,7 +18,7 @@ import pytest
 from mirror.commands.ordering import Ordering
 from mirror.commands.pulling import Bars, Documents, Lines, Wanted, pull_all, shown_on
 from mirror.config.addresses import ListenAddress
-from mirror.jobs.jobs import State
+from mirror.jobs.job import State
 from tests.support.faults import Fault, Gate
 from tests.support.mirror_thread import MirrorThread
 from tests.support.processes import wait_until
@@ -176,3 +176,16 @@ def test_one_that_fails_keeps_no_other_from_being_pulled(tmp_path: Path, capfd: 
         captured = capfd.readouterr()
         assert '"state": "failed"' in captured.out
         assert '"state": "done"' in captured.out
+
+
+def test_of_what_is_not_there_and_of_what_cannot_be_reached_it_is_said_what_to_do(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with MirrorThread(tmp_path) as served, closing(Ordering(url_of(served))) as ordering:
+        with pytest.raises(SystemExit):
+            pull_all(ordering, wanted("docker.io/none:v1"), Documents(), cancel=False)
+        assert "name and tag are written" in capfd.readouterr().err
+        served.do(served.registry.stop)
+        with pytest.raises(SystemExit):
+            pull_all(ordering, wanted("docker.io/other:v1"), Documents(), cancel=False)
+        assert "`mirror doctor` looks for" in capfd.readouterr().err

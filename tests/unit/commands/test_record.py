@@ -54,6 +54,12 @@ def test_what_was_pulled_is_written_with_its_platforms_and_can_be_read_again(tmp
         assert list(recorded(looking, first.last_pull + 3600)) == []
 
 
+def test_where_nothing_was_pulled_the_list_is_empty_and_that_is_said(tmp_path: Path) -> None:
+    pulled(tmp_path)
+    result = Commands(tmp_path).run("record", "--since", "0s")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "no image was pulled in 0s\n")
+
+
 def test_a_list_replays_at_another_mirror(tmp_path: Path) -> None:
     pulled(tmp_path)
     file = tmp_path / "images.txt"

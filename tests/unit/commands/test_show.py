@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from mirror.commands.show import lines_of
 from mirror.oci.digest import Digest
 from tests.support import content
 from tests.support.commands import Commands
@@ -55,3 +56,22 @@ def test_what_is_not_cached_is_an_error_that_says_where_to_look(tmp_path: Path) 
     result = Commands(tmp_path).run("show", "debian")
     assert (result.exit_code, result.stdout) == (1, "")
     assert "mirror ls" in result.stderr
+
+
+def test_what_is_too_much_to_be_written_out_is_counted() -> None:
+    blob = {"role": "layer", "digest": "sha256:1", "size": 1, "held": True, "shared": False}
+    platform = {
+        "platform": "linux/amd64", "digest": "sha256:2", "completeness": "full", "size": 1, "held": 1,
+        "blobs": [blob], "blobs_untold": 7,
+    }  # fmt: skip
+    document = {
+        "upstream": "docker.io", "repository": "team/app", "tags": [f"v{number}" for number in range(25)],
+        "tags_untold": 1000, "digest": "sha256:3", "kind": "index", "media_type": "x", "last_pull": None,
+        "completeness": "full", "shared": 0, "size": 1, "pinned": False, "also_in": ["a", "b"], "also_in_untold": 5,
+        "platforms": [platform], "platforms_untold": 9, "uncounted": True,
+    }  # fmt: skip
+    lines = list(lines_of(document, 0.0))
+    assert lines[1].endswith("v18, v19 and 1005 more")
+    assert "also in  a, b and 5 more" in lines
+    assert lines[-3:-1] == ["  and 7 more blobs", "and 9 more platforms"]
+    assert "looked through" in lines[-1]

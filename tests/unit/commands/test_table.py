@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from pathlib import Path
 
@@ -30,13 +32,19 @@ def group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> click.Group:
     def now() -> None:
         """Does it now."""
 
+    @main.command()
+    @click.argument("number", type=int)
+    def failing(number: int) -> None:
+        """Does it not."""
+        raise OSError(number, os.strerror(number)) if number else KeyboardInterrupt
+
     return main
 
 
 def test_the_help_tells_of_every_command_and_imports_none(group: click.Group) -> None:
     result = CliRunner().invoke(group, ["--help"])
     assert result.exit_code == 0
-    assert "  later  Does it later.\n  now    Does it now.\n" in result.stdout
+    assert "  later    Does it later.\n  now      Does it now.\n" in result.stdout
     assert MODULE not in sys.modules
 
 
@@ -49,3 +57,16 @@ def test_the_command_that_is_called_is_imported(group: click.Group) -> None:
 def test_an_unknown_command_is_an_error_of_the_command_line(group: click.Group) -> None:
     assert CliRunner().invoke(group, ["sooner"]).exit_code == 2
     assert MODULE not in sys.modules
+
+
+def test_what_cannot_be_written_ends_in_a_line_and_an_interrupt_in_its_own_exit_code(group: click.Group) -> None:
+    result = CliRunner().invoke(group, ["failing", str(errno.ENOSPC)])
+    assert (result.exit_code, "No space left on device" in result.stderr) == (1, True)
+    assert len(result.stderr.splitlines()) == 1
+    result = CliRunner().invoke(group, ["failing", "0"])
+    assert (result.exit_code, result.output) == (130, "")
+
+
+def test_who_reads_no_further_is_no_reason_for_a_word(group: click.Group) -> None:
+    result = CliRunner().invoke(group, ["failing", str(errno.EPIPE)])
+    assert (result.exit_code, result.output) == (1, "")

@@ -26,10 +26,16 @@ def test_a_tag_is_a_line_and_what_is_given_instead_another() -> None:
 def test_a_move_is_a_line() -> None:
     move = {"seen": "then", "tag": "prod", "old": None, "new": "b", "client": ""}
     gone = {**move, "old": "b", "new": None, "client": "192.0.2.7"}
-    assert [*move_lines([gone, move])] == [
+    assert [*move_lines({"moves": [gone, move], "more": False})] == [
         "then  prod  b -> (gone)  asked by 192.0.2.7",
         "then  prod  (nothing) -> b  asked by the mirror itself",
     ]
+
+
+def test_that_there_are_older_moves_is_said_with_how_to_see_them() -> None:
+    move = {"seen": "then", "tag": "prod", "old": None, "new": "b", "client": ""}
+    assert [*move_lines({"moves": [move] * 3, "more": True})][3:] == ["and older ones: --limit 30 shows more"]
+    assert [*move_lines({"moves": [], "more": False})] == ["no move of it is known"]
 
 
 def test_how_a_tag_stands_is_one_line() -> None:

@@ -27,6 +27,16 @@ def test_tags_and_their_moves_are_shown_while_it_runs_and_after(tmp_path: Path) 
     assert "no mirror answers" in resting.stderr
 
 
+def test_so_many_moves_are_shown_and_that_there_are_more(tmp_path: Path) -> None:
+    with tagged(tmp_path, moves=3) as it:
+        shown = it.commands.run("tags", "--history", "--limit", "2", IMAGE).output.splitlines()
+        assert (len(shown), shown[-1]) == (3, "and older ones: --limit 20 shows more")
+        document = json.loads(it.commands.run("tags", "--history", "--limit", "2", "--json", IMAGE).output)
+        assert (len(document["moves"]), document["more"]) == (2, True)
+        result = it.commands.run("tags", "--limit", "2", IMAGE)
+        assert (result.exit_code, "goes with --history" in result.output) == (2, True)
+
+
 def test_what_is_not_known_is_said(tmp_path: Path) -> None:
     with tagged(tmp_path, moves=1) as it:
         assert it.commands.run("tags", "team/other").output == "no tag of it is known: nobody has pulled one\n"

@@ -62,3 +62,16 @@ async def test_who_is_behind_does_not_wait() -> None:
     board = Board()
     board.write("a", n=1)
     assert await board.wait(0, 0)
+
+
+async def test_its_end_can_be_waited_for() -> None:
+    board = Board()
+    board.write("a", n=1)
+    assert not await board.over(0.01)
+    waiting = spawn(board.over(60), "waiting")
+    await asyncio.sleep(0)
+    board.write("a", n=2)
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    board.close()
+    assert await waiting

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,13 +10,16 @@ import pytest
 import structlog
 
 from mirror.jobs.borrowed import UNCONFIRMED
-from mirror.jobs.jobs import State
+from mirror.jobs.job import Job, State
+from mirror.oci.digest import Digest
+from mirror.oci.media_types import OCI_INDEX, OCI_MANIFEST
+from mirror.oci.referrers import referrers_tag
 from mirror.tasks import spawn
 from mirror.upstream.login import Kind, Login
 from tests.support.checker import until
 from tests.support.faults import Fault, Gate
 from tests.support.logins import basic
-from tests.support.orders import ALICE, APP, Ordered, end_of, order, ordered
+from tests.support.orders import ALICE, APP, Ordered, end_of, order, ordered, sign
 
 INSECURE = {"upstreams": {"docker.io": {"insecure": True, "not_found_ttl": 0}}}
 LARGE = bytes(range(256)) * 1200
@@ -33,6 +37,16 @@ def files(root: Path) -> list[bytes]:
 
 def notes(ours: Ordered, job_id: str) -> list[str]:
     return [one.line["text"] for one in ours.jobs.find(job_id).board.since(0) if one.line["event"] == "note"]
+
+
+async def held_up(ours: Ordered) -> tuple[Job, Digest, Gate]:
+    """A job with Alice's login, and the layer whose bytes it waits for at the gate; nobody else may read that."""
+    ours.registry.require_basic(ALICE.username, ALICE.password)
+    layer, gate = ours.registry.push_image(APP, "v1", [LARGE]).layer_digests[0], Gate()
+    ours.registry.fail(Fault(gate=gate), "GET", str(layer))
+    job, _ = ours.jobs.order(order(), ALICE)
+    await gate.arrived.wait()
+    return job, layer, gate
 
 
 async def test_a_private_image_is_brought_and_given_to_nobody(tmp_path: Path) -> None:
@@ -65,13 +79,8 @@ async def test_once_the_mirror_itself_may_read_it_no_byte_comes_again(tmp_path: 
 
 async def test_a_client_does_not_join_what_a_lent_login_fetches(tmp_path: Path) -> None:
     async with ordered(tmp_path, INSECURE) as ours:
-        ours.registry.require_basic(ALICE.username, ALICE.password)
-        image = ours.registry.push_image(APP, "v1", [LARGE])
-        layer, gate = str(image.layer_digests[0]), Gate()
-        ours.registry.fail(Fault(gate=gate), "GET", layer)
-        job, _ = ours.jobs.order(order(), ALICE)
-        await gate.arrived.wait()
-        fetch = ours.mirror.mirror.pulls.fetches.find(ours.target, image.layer_digests[0])
+        job, layer, gate = await held_up(ours)
+        fetch = ours.mirror.mirror.pulls.fetches.find(ours.target, layer)
         assert fetch is not None
         assert fetch.target.upstream.lent_to == job.id
         answer, _ = await ours.mirror.get(f"/v2/{APP}/blobs/{layer}")
@@ -152,12 +161,7 @@ async def test_who_is_given_what_a_lent_login_fetches_is_given_all_of_it_though_
     tmp_path: Path,
 ) -> None:
     async with ordered(tmp_path, INSECURE) as ours:
-        ours.registry.require_basic(ALICE.username, ALICE.password)
-        image = ours.registry.push_image(APP, "v1", [LARGE])
-        layer, gate = str(image.layer_digests[0]), Gate()
-        ours.registry.fail(Fault(gate=gate), "GET", layer)
-        job, _ = ours.jobs.order(order(), ALICE)
-        await gate.arrived.wait()
+        job, layer, gate = await held_up(ours)
         ours.registry.login = None  # from now on it is everybody's
         fetches = ours.mirror.mirror.pulls.fetches
         before = fetches.joined
@@ -167,3 +171,34 @@ async def test_who_is_given_what_a_lent_login_fetches_is_given_all_of_it_though_
         gate.open()
         answer, body = await client
         assert (job.state, answer.status, body == LARGE) == (State.CANCELLED, 200, True)
+
+
+@pytest.mark.parametrize("has_api", [True, False], ids=["the API", "the tag"])
+async def test_what_refers_to_a_private_image_comes_with_the_same_login(tmp_path: Path, has_api: bool) -> None:
+    async with ordered(tmp_path, INSECURE) as ours:
+        ours.registry.require_basic(ALICE.username, ALICE.password)
+        ours.registry.referrers = has_api
+        image = ours.registry.push_image(APP, "v1", [LARGE])
+        signature = sign(ours.registry, image)
+        if not has_api:
+            entry = {"mediaType": OCI_MANIFEST, "digest": str(signature), "size": 5}
+            listed = json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [entry]})
+            ours.registry.push_manifest(APP, referrers_tag(image.digest), listed.encode(), OCI_INDEX)
+        job = await ours.pulled(order(referrers=True), ALICE)
+        assert (job.state, notes(ours, job.id)) == (State.DONE, [UNCONFIRMED])
+        assert ours.mirror.mirror.store.blobs.knows(signature)
+        for path in (f"/v2/{APP}/referrers/{image.digest}", f"/v2/{APP}/manifests/{signature}"):
+            answer, body = await ours.mirror.get(path)
+            assert (answer.status, str(signature).encode() in body) == (403, False), path
+
+
+async def test_where_the_mirror_itself_may_read_it_the_list_is_asked_for_once(tmp_path: Path) -> None:
+    async with ordered(tmp_path, INSECURE) as ours:
+        ours.registry.referrers = True
+        image = ours.registry.push_image(APP, "v1", [LARGE])
+        signature = sign(ours.registry, image)
+        job = await ours.pulled(order(referrers=True), ALICE)
+        assert (job.state, ours.mirror.mirror.store.blobs.knows(signature)) == (State.DONE, True)
+        answer, _ = await ours.mirror.get(f"/v2/{APP}/referrers/{image.digest}")
+        assert answer.status == 200
+        assert ours.registry.count("GET", f"/referrers/{image.digest}") == 1

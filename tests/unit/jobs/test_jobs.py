@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mirror.errors import Code, Refused
-from mirror.jobs.jobs import State
+from mirror.jobs.job import State
 from tests.support.faults import Fault, Gate
 from tests.support.orders import ALICE, APP, end_of, order, ordered
 

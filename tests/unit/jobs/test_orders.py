@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mirror.jobs.jobs import State
+from mirror.jobs.job import State
 from tests.support.faults import Fault, Gate
 from tests.support.orders import APP, order, ordered
 

@@ -6,12 +6,12 @@ import json
 import os
 from pathlib import Path
 
-from mirror.jobs.jobs import State
+from mirror.jobs.job import State
 from mirror.oci.digest import Digest
 from tests.support import content
 from tests.support.content import Image
 from tests.support.faults import Fault
-from tests.support.orders import ALICE, APP, Ordered, end_of, order, ordered
+from tests.support.orders import ALICE, APP, Ordered, end_of, order, ordered, sign
 
 
 def push_index(ours: Ordered) -> list[Image]:
@@ -91,16 +91,7 @@ async def test_what_refers_to_an_image_comes_along_when_it_is_wanted(tmp_path: P
     async with ordered(tmp_path) as ours:
         image = ours.registry.push_image(APP, "v1", [b"a layer"])
         ours.registry.referrers = True
-        signature = b"a signature"
-        body = json.loads(content.manifest(b"{}", [signature])) | {
-            "subject": {"mediaType": image.media_type, "digest": str(image.digest), "size": len(image.manifest_body)}
-        }
-        for blob in (b"{}", signature):
-            ours.registry.push_blob(APP, blob)
-        document = json.dumps(body).encode()
-        digest = ours.registry.push_manifest(APP, None, document, content.OCI_MANIFEST)
-        descriptor = {"mediaType": content.OCI_MANIFEST, "digest": str(digest), "size": len(document)}
-        ours.registry.attach(APP, image.digest, descriptor)
+        digest = sign(ours.registry, image)
         await ours.pulled(order())
         assert not ours.mirror.mirror.store.blobs.knows(digest)
         job = await ours.pulled(order(referrers=True))

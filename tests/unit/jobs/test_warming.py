@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from mirror.config.images import Kept, parse_kept
-from mirror.jobs.jobs import State
+from mirror.jobs.job import State
 from mirror.jobs.warming import Warming, World
 from mirror.tasks import end, spawn
 from tests.support.orders import APP, Ordered, end_of, order, ordered
@@ -54,6 +54,44 @@ async def test_images_are_brought_at_the_start_and_at_their_times(tmp_path: Path
         asyncio.get_running_loop().call_later(1.1, night.go_on)  # a tag is not asked for twice within a second
         assert await night.slept.get() == 3600.0  # a clock that is set is noticed
         assert ours.mirror.mirror.store.blobs.knows(moved.layer_digests[0])
+        await end(task)
+
+
+async def test_a_clock_that_was_set_back_by_a_year_does_not_put_a_time_off_for_one(tmp_path: Path) -> None:
+    async with ordered(tmp_path) as ours:
+        ours.registry.push_image(APP, "v1", [b"a layer"])
+        night = Night()
+        entry = {"image": "docker.io/app:v1", "schedule": "30 12 * * *"}
+        task = spawn(warming(ours, night, entry).run(), "warming")
+        assert await night.slept.get() == 1800
+        night.now -= timedelta(days=365)
+        night.go_on()  # it is half past twelve, a year ago
+        assert await night.slept.get() == 3600.0
+        night.now += timedelta(hours=22)
+        night.go_on()  # half past eleven on the next day
+        assert await night.slept.get() == 3600.0
+        assert len(list(ours.jobs)) == 1
+        night.go_on()
+        assert await night.slept.get() == 3600.0
+        assert len(list(ours.jobs)) == 2
+        await end(task)
+
+
+async def test_the_end_of_summer_brings_nothing_twice(tmp_path: Path) -> None:
+    async with ordered(tmp_path) as ours:
+        ours.registry.push_image(APP, "v1", [b"a layer"])
+        night = Night()
+        entry = {"image": "docker.io/app:v1", "schedule": "30 12 * * *"}
+        task = spawn(warming(ours, night, entry).run(), "warming")
+        assert await night.slept.get() == 1800
+        night.go_on()  # half past twelve
+        assert await night.slept.get() == 3600.0
+        assert len(list(ours.jobs)) == 2
+        night.now -= timedelta(hours=2)
+        for _ in range(2):  # half past eleven, and half past twelve once more
+            night.go_on()
+            assert await night.slept.get() == 3600.0
+        assert len(list(ours.jobs)) == 2
         await end(task)
 
 

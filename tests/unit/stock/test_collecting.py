@@ -69,7 +69,7 @@ async def test_a_rehearsal_tells_what_would_go_in_its_order_and_what_stays(tmp_p
                     "last_pull": None,
                 },
                 {
-                    "why": "pulled least lately and least often",
+                    "why": "pulled least lately and least often for its size",
                     "image": f"{UPSTREAM}/old",
                     "tags": [],
                     "digest": old,

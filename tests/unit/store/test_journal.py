@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -12,18 +11,10 @@ from mirror.oci.digest import Digest
 from mirror.store.databases import Databases
 from mirror.store.index import Member
 from mirror.store.ingest import Stamp
-from mirror.store.journal import Journal, Move, Sighting
+from mirror.store.journal import Journal, Move, Page, Sighting
 from tests.support.caches import layout_at
 
 ONE, TWO, THREE = (str(Digest.of(bytes([number]))) for number in range(3))
-
-
-@pytest.fixture
-async def databases(tmp_path: Path) -> AsyncIterator[Databases]:
-    with layout_at(tmp_path) as layout:
-        opened = Databases(layout)
-        yield opened
-        await opened.aclose()
 
 
 @pytest.fixture
@@ -96,6 +87,26 @@ async def test_of_each_tag_the_latest_moves_are_kept(journal: Journal, databases
     assert len(await journal.history("docker.io", "team/app", "other")) == 1
 
 
+async def test_an_upstream_whose_tags_move_like_mad_pushes_out_no_other_s(journal: Journal) -> None:
+    journal.most = 20
+    journal.note(seen(ONE, 1))
+    journal.note(seen(TWO, 2))
+    for number in range(100):
+        journal.note(Sighting("mad.test", "a", f"v{number}", ONE, None, 3.0))
+    assert [one.new for one in await journal.history("docker.io", "team/app")] == [TWO, ONE]
+    assert [one.tag for one in await journal.history("mad.test", "a")] == [f"v{number}" for number in range(99, 81, -1)]
+
+
+async def test_it_is_looked_now_and_then_whether_there_are_too_many(journal: Journal) -> None:
+    journal.most = 3000  # three notes to a look
+    for number in range(7):
+        journal.note(seen(ONE, number, tag=f"v{number}"))
+    await journal.history("docker.io", "team/app")
+    journal.most = 2
+    journal.note(seen(ONE, 9, tag="v9"))
+    assert [one.tag for one in await journal.history("docker.io", "team/app")] == ["v9", "v6"]
+
+
 async def test_of_all_tags_the_latest_moves_are_kept(journal: Journal) -> None:
     journal.most = 5
     for number in range(9):
@@ -109,7 +120,19 @@ async def test_a_repository_s_moves_are_told_together_and_no_other_s(journal: Jo
     journal.note(seen(TWO, 2, tag="other"))
     journal.note(Sighting("docker.io", "team/else", "prod", ONE, None, 3.0))
     assert [one.tag for one in await journal.history("docker.io", "team/app")] == ["other", "prod"]
-    assert [one.tag for one in await journal.history("docker.io", "team/app", limit=1)] == ["other"]
+    assert [one.tag for one in await journal.history("docker.io", "team/app", page=Page(1))] == ["other"]
+
+
+@pytest.mark.parametrize("tag", [None, "prod"])
+async def test_moves_are_read_page_by_page(journal: Journal, tag: str | None) -> None:
+    for when in range(1, 8):
+        journal.note(seen((ONE, TWO)[when % 2], when))
+        journal.note(Sighting("docker.io", "team/else", "prod", (ONE, TWO)[when % 2], None, 3.0))
+    found: list[Move] = []
+    while page := await journal.history("docker.io", "team/app", tag, Page(3, found[-1].number if found else None)):
+        assert len(page) <= 3
+        found += page
+    assert [one.seen for one in found] == [7.0, 6.0, 5.0, 4.0, 3.0, 2.0, 1.0]
 
 
 async def test_type_and_size_are_told_where_they_are_known(journal: Journal, databases: Databases) -> None:
