@@ -51,7 +51,7 @@ class Bound:
 HOT = tuple(f"hot 256 MiB blob, {clients} {'client' if clients == 1 else 'clients'}" for clients in (1, 8, 32))
 BY_DIGEST, BY_TAG = "manifest by digest", "manifest by tag"
 HERD, WAN_HERD = "32 clients on a cold 256 MiB blob", "32 clients on a cold 32 MiB blob, WAN"
-WAN_BLOB, WAN_IMAGE = "cold large blob, WAN", "cold image of 30 layers, dockerd, WAN"
+WAN_BLOB, WAN_IMAGE = "cold 1 GiB blob, WAN", "cold image of 30 layers, dockerd, WAN"
 MIXED, STALLED, CROWD = "manifests beside 8 pulls", "200 stalled readers", "1,000 clients on a cold 256 MiB blob"
 MILLION_START, MILLION_LOOKUP = "a million blobs: start", "a million blobs: look-ups"
 MILLION_EVICT = "a million blobs: choice to evict"

@@ -45,7 +45,7 @@ SCENARIOS = (
     Scenario(bounds.WAN_HERD, herd("herd over the WAN", 32), _FETCHING, _WAN),
     Scenario("cold image of 30 layers, skopeo, WAN", images.by_skopeo, _FETCHING, _WAN),
     Scenario(bounds.WAN_IMAGE, images.by_dockerd, _FETCHING, _WAN),
-    Scenario(bounds.WAN_BLOB, cold("large", "s"), _ALONE, _WAN),
+    Scenario(bounds.WAN_BLOB, cold("1 GiB over the WAN", "s"), _ALONE, _WAN, once=True),
     Scenario(bounds.MILLION_START, million.start, Role.MIRROR, _MILLION, once=True),
     Scenario(bounds.MILLION_LOOKUP, million.look_ups, Role.MIRROR, _MILLION, once=True),
     Scenario(bounds.MILLION_EVICT, million.choice, Role.MIRROR, _MILLION, once=True),

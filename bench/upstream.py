@@ -84,6 +84,8 @@ class Upstream:
     def _serve(self, connection: socket.socket) -> None:
         own = Bucket(self._link.connection_rate, _BURST) if self._link.connection_rate else None
         with connection, contextlib.suppress(ConnectionError):  # clients may leave when they like
+            # As every registry does: else the end of a body waits for the 40 ms that its receiver may take to say yes.
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             for head in _heads(connection):
                 self._answer(connection, head, own)
 

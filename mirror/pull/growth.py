@@ -34,7 +34,10 @@ class Growth:
     `total` is the size of the whole, None while nobody knows; `descriptor` is open as long as anybody holds it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, close: Callable[[int], object] = os.close) -> None:
+        """`close`: what descriptors are closed by. The last one of a file whose directory is gone waits for the disk:
+        the directory's inode goes with it."""
+        self._close = close
         self.total: int | None = None
         self.verified = False
         self.descriptor = -1
@@ -48,6 +51,7 @@ class Growth:
         self._detour: tuple[int, int] | None = None  # from which byte on another descriptor has them
         self._forgotten = 0  # bytes at the beginning that are not there any more
         self.on_grown: Callable[[], None] | None = None  # called when any of this may have changed
+        self.on_closed: Callable[[], None] | None = None  # called when it has ended and nobody reads any more
 
     # for readers
 
@@ -154,10 +158,10 @@ class Growth:
             same = os.fstat(descriptor).st_ino == os.fstat(self.descriptor).st_ino
             if not same or size < self._progress or self._detour is not None:
                 return False
-            os.close(descriptor)
+            self._close(descriptor)
         else:
             if self.descriptor >= 0:
-                os.close(self.descriptor)
+                self._close(self.descriptor)
             self.descriptor = descriptor
         if self.has_begun:
             self.proceed(size)
@@ -166,7 +170,7 @@ class Growth:
     def turn(self, descriptor: int, start: int) -> None:
         """From `start` on the bytes are in another file (F12), which is closed with the first one."""
         if self._detour is not None:
-            os.close(self._detour[1])
+            self._close(self._detour[1])
         self._detour = (start, descriptor)
         if self.on_grown is not None:
             self.on_grown()
@@ -222,5 +226,8 @@ class Growth:
             return
         for descriptor in (self.descriptor, -1 if self._detour is None else self._detour[1]):
             if descriptor >= 0:
-                os.close(descriptor)
+                self._close(descriptor)
         self.descriptor, self._detour = -1, None
+        if self.on_closed is not None:
+            self.on_closed()
+            self.on_closed = None

@@ -16,13 +16,13 @@ _LATER = 0.02  # and when nobody does
 async def next_piece(body: BlobBody) -> bytes:
     """What has come, and a little more if that is very little; b"" at the end. Raises Interrupted. May be cancelled."""
     piece = await body.read()
-    return await _filled(piece, body, _SOON) if len(piece) < _ENOUGH // 4 else piece
+    return await _filled(piece, body, _SOON) if len(piece) < _ENOUGH // 4 and not body.has_come else piece
 
 
 async def next_heap(body: BlobBody) -> bytes:
     """The same of bytes that nobody waits for yet: rather more at a time."""
     piece = await body.read()
-    return await _filled(piece, body, _LATER) if len(piece) < _ENOUGH else piece
+    return await _filled(piece, body, _LATER) if len(piece) < _ENOUGH and not body.has_come else piece
 
 
 async def _filled(piece: bytes, body: BlobBody, patience: float) -> bytes:

@@ -7,8 +7,11 @@ where the length is unknown, the bytes have to pass through here. A client that 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import os
+import socket
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import cast
 
@@ -23,6 +26,7 @@ from mirror.server.exchange import Exchange
 from mirror.server.warmth import is_warm, warm
 
 _COPIED = 256 * 1024  # bytes that are read and written at once; with more, memory and not speed would grow
+_WORTH_A_CORK = 512 * 1024  # bytes that are there to be sent
 _ADMITTED = 4 * 1024**2  # bytes that are looked at together, whether they are in memory
 
 # What a disk says of bytes that are lost. Nothing that a client does to its socket has one of these numbers.
@@ -74,21 +78,23 @@ async def _sendfile(exchange: Exchange, transport: asyncio.Transport, sending: S
     if transport.is_closing():
         raise ConnectionResetError("the client has left")
     readable, offset, admitted = sending.readable, span.start, span.start
-    turns = _connection(exchange).server.turns
-    socket = os.dup(transport.get_extra_info("socket").fileno())
+    connection = _connection(exchange)
+    turns, who = connection.server.turns, id(connection)
+    line = _same(transport)
     try:
         while offset < span.stop:
             end = min(await readable.ready(offset), span.stop)
             if end <= offset:
                 raise Interrupted("the blob is shorter than it was said to be")
-            with turns.taken:
+            with turns.taken, _corked(line, end - offset):
                 while offset < end:
                     if offset >= admitted:
                         admitted = await _admitted(exchange, readable, offset, end)
                     try:
-                        sent = os.sendfile(socket, readable.descriptor, offset, min(turns.length, admitted - offset))
+                        most = min(turns.length(who), admitted - offset)
+                        sent = os.sendfile(line.fileno(), readable.descriptor, offset, most)
                     except BlockingIOError:
-                        await _writable(exchange, socket)
+                        await _writable(exchange, line.fileno())
                         continue
                     except OSError as error:  # of the file or of the socket
                         if error.errno in _LOST:
@@ -101,14 +107,39 @@ async def _sendfile(exchange: Exchange, transport: asyncio.Transport, sending: S
                     await asyncio.sleep(0)
     finally:
         exchange.bandwidth.give_back(admitted - offset)
-        os.close(socket)
+        line.close()
+
+
+def _same(transport: asyncio.Transport) -> socket.socket:
+    """A duplicate of its socket, for the caller to close. Its family is of no account, and costs a call to find out."""
+    descriptor = os.dup(transport.get_extra_info("socket").fileno())
+    return socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, descriptor)
+
+
+@contextlib.contextmanager
+def _corked(line: socket.socket, size: int) -> Iterator[None]:
+    """Have the kernel send nothing but full packets until this is left, if that is worth it for so many bytes.
+
+    Else it pushes what each of its buffers ends with, which costs a fifth of all that is spent on sending.
+    """
+    if size < _WORTH_A_CORK:
+        yield
+        return
+    with contextlib.suppress(OSError):
+        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):  # nobody is left to whom it would matter
+            line.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
 
 
 async def _copy(exchange: Exchange, sending: Sending) -> None:
     """Read and write. Without a span to the end of the file, wherever that turns out to be."""
     readable, span = sending.readable, sending.span
     offset = admitted = 0 if span is None else span.start
-    turns = _connection(exchange).server.turns
+    connection = _connection(exchange)
+    turns, who = connection.server.turns, id(connection)
     try:
         while span is None or offset < span.stop:
             end = await readable.ready(offset)
@@ -122,7 +153,7 @@ async def _copy(exchange: Exchange, sending: Sending) -> None:
                 while offset < end:
                     if offset >= admitted:
                         admitted = await _admitted(exchange, readable, offset, end)
-                    piece = _read(readable, min(turns.length, _COPIED, admitted - offset), offset)
+                    piece = _read(readable, min(turns.length(who), _COPIED, admitted - offset), offset)
                     offset += len(piece)
                     await _write(exchange, piece)
                     exchange.sent += len(piece)
@@ -180,18 +211,18 @@ def _connection(exchange: Exchange) -> Connection:
     return cast(Connection, exchange.request.protocol)
 
 
-async def _writable(exchange: Exchange, socket: int) -> None:
+async def _writable(exchange: Exchange, line: int) -> None:
     """Wait until the socket takes bytes again; Stalled when the client takes less than it has to."""
     loop, connection = asyncio.get_running_loop(), _connection(exchange)
     ready: asyncio.Future[None] = loop.create_future()
     connection.watch.begin(lambda: _reject(ready))
-    loop.add_writer(socket, _resolve, ready)
+    loop.add_writer(line, _resolve, ready)
     try:
         with connection.server.turns.resting:
             await ready
     finally:
         connection.watch.end()
-        loop.remove_writer(socket)
+        loop.remove_writer(line)
 
 
 def _resolve(future: asyncio.Future[None]) -> None:

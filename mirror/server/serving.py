@@ -12,6 +12,7 @@ from collections.abc import Callable
 import structlog
 
 from mirror.config.settings import Settings
+from mirror.handover import hand_over_soon
 from mirror.heap import keep_freed
 from mirror.notify import Notifier
 from mirror.server.app import Mirror
@@ -32,6 +33,7 @@ async def serve(settings: Settings, started: Callable[[Mirror], None] | None = N
     Raises MirrorError when it cannot begin: a directory in use, an address taken, a file that cannot be read.
     """
     keep_freed()
+    hand_over_soon()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -57,6 +59,7 @@ async def serve_beside(settings: Settings, tls: ssl.SSLContext | None, post: Pos
     What is logged of the whole is the supervisor's to log.
     """
     keep_freed()
+    hand_over_soon()
     stop = asyncio.Event()
     settings = affordable(share_of(settings, post.count))
     async with Channel(post, stop.set) as channel:

@@ -20,7 +20,7 @@ class _Measure:
         return max(min(self.whole // max(sending, 1), self.longest), self.shortest)
 
 
-_ALONE = _Measure(8 * 1024**2, 256 * 1024, 1024**2)
+_ALONE = _Measure(8 * 1024**2, 256 * 1024, 4 * 1024**2)
 _IN_COMPANY = _Measure(2 * 1024**2, 128 * 1024, 256 * 1024)
 _REMEMBERED = 64  # turns for which company is expected to come back
 
@@ -29,27 +29,33 @@ class Turns:
     """Knows how many would go on sending at once, and whether anybody else has asked for something lately.
 
     `with turns.taken:` while one has bytes to send, and within it `with turns.resting:` while it waits for anything.
+    Each is told apart by a number: who sends is no company to himself, also when he asks for the next blob.
     """
 
-    __slots__ = ("_company", "resting", "sending", "taken")
+    __slots__ = ("_asked", "_asked_before", "_last", "resting", "sending", "taken")
 
     def __init__(self) -> None:
         self.sending = 0
         self.taken = _Change(self, 1)
         self.resting = _Change(self, -1)
-        self._company = 0  # turns for which there is some
+        self._last = 0  # who asked last
+        self._asked = 0  # turns for which he is company to all the others
+        self._asked_before = 0  # and for which those are who asked before him: to him
 
-    def disturb(self) -> None:
+    def disturb(self, who: int) -> None:
         """Somebody has asked for something, and is not to wait for long."""
-        self._company = _REMEMBERED
+        if who != self._last:
+            self._last, self._asked_before = who, self._asked
+        self._asked = _REMEMBERED
 
-    @property
-    def length(self) -> int:
-        """Bytes that one of them may send in the turn that it takes now."""
-        if self._company:
-            self._company -= 1
-            return _IN_COMPANY.each(self.sending)
-        return _ALONE.each(self.sending)
+    def length(self, who: int) -> int:
+        """Bytes that he may send in the turn that he takes now."""
+        company = self._asked_before if who == self._last else self._asked
+        if self._asked:
+            self._asked -= 1
+        if self._asked_before:
+            self._asked_before -= 1
+        return (_IN_COMPANY if company else _ALONE).each(self.sending)
 
 
 class _Change:

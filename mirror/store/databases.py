@@ -54,6 +54,7 @@ class Databases:
         When cancelled, the call goes on. Raises what it raises: one of `LOSSES`, if it is no fault of ours.
         """
         loop = asyncio.get_running_loop()
+        self._begin()
         return await loop.run_in_executor(self._thread, call, self._writers_index, self.catalog)
 
     async def renew(self, layout: Layout) -> None:
@@ -78,6 +79,7 @@ class Databases:
             return catalog, reader
 
         loop = asyncio.get_running_loop()
+        self._begin()
         catalog, reader = await loop.run_in_executor(self._thread, traded)
         self.index.trade(reader)
         reader.close()
@@ -89,11 +91,16 @@ class Databases:
         await self.write_catalog.flush()
 
     async def aclose(self) -> None:
-        """Close every connection, the writer's last. What has not been flushed is lost."""
+        """Close every connection, the writer's last. What has not been flushed may be lost."""
+        self._begin()
         self.index.close()
         self.catalog.close()
         self._thread.submit(self._close_writers)
         await asyncio.to_thread(self._thread.shutdown)
+
+    def _begin(self) -> None:
+        self.write_index.begin()
+        self.write_catalog.begin()
 
     def _close_writers(self) -> None:
         self._writers_index.close()

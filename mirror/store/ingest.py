@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from mirror.errors import DigestMismatch, SizeMismatch, StoreBusy, StoreFailed
 from mirror.oci.digest import Digest
 from mirror.store.layout import Layout, ingest_name
-from mirror.store.runs import Runs, is_run
+from mirror.store.runs import Runs
 from mirror.store.spool import Spool
 from mirror.store.total_note import note_total, noted_total
 
@@ -52,15 +52,13 @@ class Ingest:
         self._durable = durable
         self._name = ingest_name(digest)
         self._hasher = digest.hasher()
-        self._directory = -1
-        self._data = -1
+        self._directory = self._data = -1
         try:
             self._claim()
-        except OSError as error:
+        except BaseException as error:
             self._close()
-            raise StoreFailed(f"a blob cannot be stored: {error.strerror}") from error
-        except BaseException:
-            self._close()
+            if isinstance(error, OSError):
+                raise StoreFailed(f"a blob cannot be stored: {error.strerror}") from error
             raise
 
     def take_up(self) -> None:
@@ -94,7 +92,7 @@ class Ingest:
         return Runs(self._files, os.dup(self._directory))
 
     def expect(self, total: int) -> None:
-        """Learn the size of the whole: it is noted before the next bytes, for whoever takes this up. Does not block.
+        """Learn the size of the whole: it is noted, for whoever takes this up, with the first part. Does not block.
 
         Raises SizeMismatch if there is more already.
         """
@@ -105,9 +103,8 @@ class Ingest:
     def append(self, piece: bytes) -> None:
         """Hash and write the next bytes. After StoreFailed only what `offset` counts is there."""
         try:
-            if self.total is not None and self.total != self._noted:
-                note_total(self._files, self._directory, self.total)
-                self._noted = self.total
+            if self.offset + len(piece) < (self.total or 0):
+                self._noted = note_total(self._files, self._directory, self.total, self._noted)
             self._files.write(self._data, piece, self.offset)
         except OSError as error:
             with contextlib.suppress(OSError):
@@ -163,7 +160,11 @@ class Ingest:
     def leave(self) -> None:
         """Let go and keep what is there for the next try; nothing is kept of nothing. Harmless when repeated."""
         if self.offset or self.is_behind:
-            self._close()
+            try:
+                with contextlib.suppress(OSError):
+                    self._noted = note_total(self._files, self._directory, self.total, self._noted)
+            finally:
+                self._close()
         else:
             self.abort()
 
@@ -237,14 +238,13 @@ class Ingest:
     def _start_over(self) -> None:
         if self.offset or self.is_behind:
             self._files.truncate(self._data, 0)
-            for name in filter(is_run, self._files.names(self._directory)):
+            for name in filter("data".__ne__, self._files.names(self._directory)):
                 self._files.remove(name, self._directory)
         self._hasher = self.digest.hasher()
         self.offset, self.total, self._noted, self.is_behind = 0, None, None, False
 
     def _close(self) -> None:
-        descriptors = (self._data, self._directory)
-        self._data = self._directory = -1
+        descriptors, self._data, self._directory = (self._data, self._directory), -1, -1
         for descriptor in descriptors:
             if descriptor >= 0:
                 os.close(descriptor)

@@ -16,6 +16,8 @@ from typing import Generic, TypeAlias, TypeVar
 T = TypeVar("T")
 Job: TypeAlias = tuple[Callable[[T], None], Callable[[], None] | None]
 
+_COLLECTED = 0.02  # seconds that facts wait for more: a thread that wrote them now would be in the way of the blob
+
 _log = logging.getLogger(__name__)
 
 
@@ -37,22 +39,32 @@ class Writer(Generic[T]):
         self._jobs: list[Job[T]] = []  # waiting
         self._batch: list[Job[T]] = []  # being written
         self._draining: asyncio.Future[None] | None = None
+        self._due: asyncio.TimerHandle | None = None  # when the next batch begins by itself
         self.lost = 0
 
     def submit(self, write: Callable[[T], None], written: Callable[[], None] | None = None) -> None:
         """Let `write` run in the next batch, and then `written` on this thread, whether or not the batch was lost."""
         self._jobs.append((write, written))
-        if self._draining is None:
+        if self._draining is None and self._due is None:
+            self._due = asyncio.get_running_loop().call_later(_COLLECTED, self._start)
+
+    def begin(self) -> None:
+        """Hand to the thread what waits for more. Harmless when repeated."""
+        if self._due is not None:
             self._start()
 
     async def flush(self) -> None:
         """Wait until everything submitted so far is written or lost; not for what is submitted meanwhile."""
+        self.begin()
         for _ in range(2):  # the batch that is being written, and the one that takes all that waits
             if self._draining is not None:
                 await asyncio.wait({self._draining})
                 await asyncio.sleep(0)  # lets `_drained` start the next batch
 
     def _start(self) -> None:
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None
         self._batch, self._jobs = self._jobs, []
         self._draining = asyncio.get_running_loop().run_in_executor(self._thread, self._drain, self._batch)
         self._draining.add_done_callback(self._drained)

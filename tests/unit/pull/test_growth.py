@@ -164,6 +164,18 @@ def test_the_file_is_closed_by_whoever_is_last(tmp_path: Path) -> None:
     assert growth.descriptor == -1
 
 
+def test_that_it_has_ended_and_nobody_reads_any_more_is_told_once() -> None:
+    growth, told = Growth(), []
+    growth.on_closed = lambda: told.append(True)
+    first, second = growth.hold(), growth.hold()
+    growth.release(first)
+    growth.end()
+    assert told == []
+    growth.release(second)
+    growth.release(second)
+    assert told == [True]
+
+
 def test_a_file_that_nobody_holds_is_closed_at_the_end(tmp_path: Path) -> None:
     growth = Growth()
     descriptor = growth.descriptor = opened(tmp_path / "data")
@@ -279,3 +291,23 @@ def test_whoever_wants_to_know_hears_of_all_that_changes(tmp_path: Path) -> None
     growth.complete(3)
     assert heard == [(1, False, False), (2, False, False), (2, True, False), (3, True, True)]
     growth.end()
+
+
+def test_descriptors_are_closed_by_whom_it_is_told(tmp_path: Path) -> None:
+    closed: list[int] = []
+    growth = Growth(closed.append)
+    first, second, third = (opened(tmp_path / name) for name in "abc")
+    try:
+        growth.begin(8, 0)
+        assert growth.read_in(first, 0)
+        assert growth.read_in(second, 4)
+        growth.turn(third, 4)
+        growth.complete(8)
+        place = growth.hold()
+        growth.end()
+        assert closed == [first]
+        growth.release(place)
+        assert closed == [first, second, third]
+    finally:
+        for descriptor in (first, second, third):
+            os.close(descriptor)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -72,3 +72,20 @@ async def test_nothing_is_nothing(following: Next) -> None:
         registry.push_blob("a/b", b"")
         async with upstream.blob("a/b", Digest.of(b"")) as body:
             assert await following(body) == b""
+
+
+class Whole:
+    """A body whose bytes are all there."""
+
+    has_come = True
+
+    async def read(self) -> bytes:
+        return DATA[:100]
+
+
+@pytest.mark.parametrize("following", READERS)
+def test_what_has_come_whole_waits_for_no_more(following: Next) -> None:
+    reading = following(cast(BlobBody, Whole()))
+    with pytest.raises(StopIteration) as ended:
+        reading.send(None)  # it has not waited for anything
+    assert ended.value.value == DATA[:100]

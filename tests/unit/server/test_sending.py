@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -22,13 +23,14 @@ from tests.support.raw_client import Cut
 from tests.support.readables import Growing
 from tests.support.sender import DATA, WHOLE, Sender, asking, body, sending
 
-TURN = Turns().length  # of one who sends alone
+TURN = Turns().length(0)  # of one who sends alone
+MIB = 1024**2
 
 
 @pytest.mark.parametrize("loop", LOOPS)
 @pytest.mark.parametrize(
     "span",
-    [WHOLE, Span(0, 1), Span(len(DATA) - 1, len(DATA)), Span(TURN - 1, 2 * TURN + 1), Span(5, 5), None],
+    [WHOLE, Span(0, 1), Span(len(DATA) - 1, len(DATA)), Span(MIB - 1, 2 * MIB + 1), Span(5, 5), None],
     ids=str,
 )
 def test_exactly_those_bytes_go_out(tmp_path: Path, loop: str, span: Span | None) -> None:
@@ -163,6 +165,41 @@ def test_a_client_that_takes_nothing_has_stalled(tmp_path: Path, loop: str) -> N
 
 
 @pytest.mark.parametrize("loop", LOOPS)
+def test_full_packets_alone_are_sent_while_there_is_much_and_nothing_is_held_back_afterwards(
+    tmp_path: Path, loop: str
+) -> None:
+    async def scenario() -> None:
+        with Growing(tmp_path / "blob", len(DATA) * 5) as readable:
+            sender = Sender(readable, Span(0, len(DATA) * 5))
+            async with served(sender) as server:
+                with await asking(server, window=4096) as client:
+                    reading = spawn(body(client), "reading")
+                    readable.grow(DATA * 4)
+                    await _corked(sender, True)
+                    await _corked(sender, False)  # though there is more to come
+                    readable.grow(DATA)
+                    readable.end()
+                    assert len(await reading) == len(DATA) * 5
+                    assert await sender.outcome() is None
+                    await _corked(sender, False)
+
+    run_on(loop, scenario())
+
+
+async def _corked(sender: Sender, corked: bool) -> None:
+    """Wait until the kernel holds back what is no full packet, or does no more."""
+    async with asyncio.timeout(10):
+        while not hasattr(sender, "exchange") or _holds_back(sender.exchange) is not corked:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+
+
+def _holds_back(exchange: Exchange) -> bool:
+    transport = exchange.request.transport
+    assert transport is not None
+    return bool(transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_CORK))
+
+
+@pytest.mark.parametrize("loop", LOOPS)
 def test_others_have_their_turn_in_between(tmp_path: Path, loop: str) -> None:
     """However fast the client reads, no more than a turn goes out before everything else has run once."""
 
@@ -184,7 +221,7 @@ def test_others_have_their_turn_in_between(tmp_path: Path, loop: str) -> None:
 
 
 @pytest.mark.parametrize("loop", LOOPS)
-@pytest.mark.parametrize("length", [0, 1, TURN, TURN + 1, len(DATA)])
+@pytest.mark.parametrize("length", [0, 1, MIB, MIB + 1, len(DATA)])
 def test_bytes_in_memory_go_out_too(loop: str, length: int) -> None:
     exchanges: list[Exchange] = []
 

@@ -56,6 +56,11 @@ async def test_a_call_on_the_thread_comes_after_all_that_was_flushed(databases: 
     assert thread.startswith("facts")
 
 
+async def test_a_call_on_the_thread_comes_after_what_waited_for_more(databases: Databases) -> None:
+    _find(databases, "a", "b")
+    assert await databases.on_thread(lambda index, _: index.size()) == 2
+
+
 async def test_what_a_call_on_the_thread_raises_is_raised(databases: Databases) -> None:
     with pytest.raises(LOSSES):
         await databases.on_thread(lambda index, _: index._connection.execute("nonsense"))

@@ -71,7 +71,7 @@ def test_a_commit_of_what_exists_gives_no_stamp(layout: Layout) -> None:
 
 
 def test_nothing_is_the_content_of_the_empty_digest_alone(layout: Layout, tmp_path: Path) -> None:
-    with pytest.raises(DigestMismatch):
+    with pytest.raises(DigestMismatch, match="not the ones that the digest names"):
         _begun(layout).commit()
     assert _begun(layout, Digest.of(b"")).commit() is not None
     assert published(tmp_path) == [str(Digest.of(b""))]
@@ -81,17 +81,21 @@ def test_verify_can_be_asked_before_commit(layout: Layout) -> None:
     ingest = _begun(layout)
     ingest.expect(len(DATA))
     ingest.append(DATA[:-1])
-    with pytest.raises(SizeMismatch):
+    with pytest.raises(SizeMismatch, match="not as long as it was said to be"):
         ingest.verify()
     ingest.append(DATA[-1:])
     ingest.verify()
+    ingest.append(DATA[-1:])
+    with pytest.raises(SizeMismatch, match="not as long as it was said to be"):
+        ingest.verify()
     ingest.abort()
 
 
 def test_more_than_is_expected_is_noticed_at_once(layout: Layout) -> None:
     ingest = _begun(layout)
     ingest.append(DATA)
-    with pytest.raises(SizeMismatch):
+    ingest.expect(len(DATA))
+    with pytest.raises(SizeMismatch, match="more bytes are stored than the blob is said to have"):
         ingest.expect(len(DATA) - 1)
     ingest.abort()
 
@@ -197,7 +201,7 @@ def test_a_reader_s_descriptor_cannot_be_written_to(layout: Layout) -> None:
         os.write(reader, b"x")
     os.close(reader)
     ingest.abort()
-    with pytest.raises(StoreFailed):
+    with pytest.raises(StoreFailed, match="cannot be read: Bad file descriptor"):
         ingest.duplicate()
 
 

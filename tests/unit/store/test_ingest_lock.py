@@ -35,7 +35,7 @@ def _begun(layout: Layout, digest: Digest = DIGEST) -> Ingest:
 
 def test_a_second_ingest_of_a_digest_is_refused_until_the_first_is_over(layout: Layout) -> None:
     first = _begun(layout)
-    with pytest.raises(StoreBusy):
+    with pytest.raises(StoreBusy, match="being stored by somebody else"):
         _begun(layout)
     other = _begun(layout, Digest.of(b"other"))
     other.abort()
@@ -115,7 +115,7 @@ def test_a_place_that_is_taken_again_and_again_is_busy(layout: Layout, tmp_path:
         data.rename(tmp_path / "aside")  # kept, so that its number is not given to the next
         data.touch()
 
-    with pytest.raises(StoreBusy):
+    with pytest.raises(StoreBusy, match="one after the other"):
         _interposed(layout, *[replace] * 100)
 
 

@@ -53,11 +53,23 @@ def writer(target: Target) -> Iterator[Writer[Target]]:
 
 
 def _submit(writer: Writer[Target], *facts: str) -> list[str]:
-    """Submit facts; the list that is given fills as they are reported as written."""
+    """Submit facts, the first in a batch of its own; the list fills as they are reported as written."""
     written: list[str] = []
     for fact in facts:
         writer.submit(lambda target, fact=fact: target.write(fact), lambda fact=fact: written.append(fact))  # type: ignore[misc]
+        writer.begin()
     return written
+
+
+async def test_facts_wait_a_moment_for_others_and_are_then_written_by_themselves(
+    writer: Writer[Target], target: Target
+) -> None:
+    written = asyncio.Event()
+    writer.submit(lambda target: target.write("a"))
+    writer.submit(lambda target: target.write("b"), written.set)
+    assert target.transactions == []
+    await asyncio.wait_for(written.wait(), 10)
+    assert target.transactions == [["a", "b"]]
 
 
 async def test_a_fact_is_written_in_the_writer_s_thread_and_reported_on_the_loop_s(
