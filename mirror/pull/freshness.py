@@ -115,6 +115,14 @@ def silence(known: Known, policy: Policy) -> float:
     return max(policy.tag_ttl, policy.not_found_ttl) if known.deleted else min(policy.tag_ttl, _OUTAGE)
 
 
+def counted(checked: float, policy: Policy, now: float) -> float:
+    """When that counts as checked which could not be checked again `now`.
+
+    By a clock that has been set back since, it is no longer fresh, and grows old from now on: not from next year.
+    """
+    return checked if checked <= now else now - policy.tag_ttl
+
+
 def _within(moment: float, span: float, now: float) -> bool:
     """Whether `now` is less than `span` seconds after `moment`, which may lie a little in the future."""
     return now - moment >= -_SKEW and max(now - moment, 0.0) < span

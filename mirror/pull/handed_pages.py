@@ -30,9 +30,12 @@ class HandedPages:
             self._facts.put_listing(key, Listing(text, self._now()), _LIFETIME)
 
     def take(self, key: Key, since: float) -> tuple[tuple[str, ...], bool] | None:
-        """The names, and whether there is another page; None if nothing was laid down since then."""
+        """The names, and whether there is another page; None if nothing was laid down since then.
+
+        Nor is anything that was laid down by a clock which has been set back since: it may be as old as it likes.
+        """
         listing = self._facts.listing(key)
-        if listing is None or listing.checked < since:
+        if listing is None or not since <= listing.checked <= self._now():
             return None
         more, *names = listing.text.split("\n")
         return tuple(names), more == _MORE

@@ -13,7 +13,7 @@ from mirror.flights import Flights
 from mirror.oci.digest import Digest
 from mirror.outcome import Outcome
 from mirror.pull.content import Answer, FoundManifest, Manifest
-from mirror.pull.freshness import Verdict
+from mirror.pull.freshness import Verdict, counted
 from mirror.pull.shelf import Shelf
 from mirror.pull.spending import Ledger, Spender
 from mirror.pull.staleness import Trouble, trouble_of, warning
@@ -197,12 +197,12 @@ class Inquiries:
         if record is None or held is None:
             raise ValueError("there is no old answer")
         now = self._now()
+        checked = counted(record.checked, inquiry.question.target.upstream.policy, now)
+        old = replace(record, checked=checked)
         if trouble not in _OURS:
-            # What was checked by a clock that has been set back since is no longer fresh, and grows old from now on.
-            due = now - inquiry.question.target.upstream.policy.tag_ttl
-            checked = record.checked if record.checked <= now else due
             lasting = record.lasting and trouble is not Trouble.DELETED  # which is an answer
-            old = replace(record, checked=checked, failed=now, trouble=trouble.value, lasting=lasting)
+            old = replace(old, failed=now, trouble=trouble.value, lasting=lasting)
+        if old != record:
             self._notes.write(inquiry.place, old, inquiry.question.client)
         words = warning(trouble, inquiry.question.target.name, now - record.checked)
         return FoundManifest(held, Answer(Outcome.STALE, record.checked, words, inquiry.place.due(record)))

@@ -17,7 +17,7 @@ from mirror.oci.digest import Digest
 from mirror.oci.referrers import Referrer, of_type, parse_referrers, written
 from mirror.outcome import Outcome
 from mirror.pull.content import Answer
-from mirror.pull.freshness import Known, Verdict, judge
+from mirror.pull.freshness import Known, Verdict, counted, judge
 from mirror.pull.manifests import Manifests
 from mirror.pull.referrer_sources import ReferrerSources, ReferrersQuestion
 from mirror.pull.upstreams import Target
@@ -123,7 +123,9 @@ class Referrers:
         except UpstreamError as error:
             if old is None:
                 raise
-            old = replace(old, listing=replace(old.listing, failed=self._now()))
+            now = self._now()
+            checked = counted(old.listing.checked, target.upstream.policy, now)
+            old = replace(old, listing=replace(old.listing, checked=checked, failed=now))
             self._keep(question, old)
             trouble = "limits our requests" if isinstance(error, Throttled) else "cannot be asked"
             return old, _stale(target, old, f"{target.name} {trouble}")

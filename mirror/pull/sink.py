@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from mirror.errors import StoreBusy, StoreError, StoreFailed
 from mirror.oci.digest import Digest
+from mirror.pull.claiming import claimed
 from mirror.pull.growth import Growth
 from mirror.pull.passing import Passing
 from mirror.pull.reading import opened
@@ -67,11 +68,8 @@ class Sink:
         blob here; with siblings it is one of them, who can be followed.
         """
         for pause in (*(_BUSY if self._store.siblings.count == 1 else ()), None):
-            stored = await opened(self._store, self._digest)
-            if stored is not None:
-                return stored
             try:
-                await self._begin()
+                return await opened(self._store, self._digest) or await self._begin()
             except StoreBusy as error:
                 if self._growth.is_orphaned:
                     await self._go_without(error)
@@ -79,8 +77,6 @@ class Sink:
                 if pause is None:
                     raise
                 await asyncio.sleep(pause)
-            else:
-                break
         return None
 
     async def append(self, piece: bytes) -> None:
@@ -181,10 +177,14 @@ class Sink:
         elif self._held is not None:
             self._held.close()
 
-    async def _begin(self) -> None:
+    async def _begin(self) -> OpenBlob | None:
+        """Be ready to be filled; or the blob, if somebody has stored it in this moment."""
         ingest = None
         try:
-            ingest = await self._store.begin(self._digest)
+            found = await claimed(self._store, self._digest)
+            if isinstance(found, OpenBlob):
+                return found
+            ingest = found
             descriptor = ingest.duplicate()
             if not self._growth.read_in(descriptor, ingest.offset):
                 os.close(descriptor)
@@ -196,6 +196,7 @@ class Sink:
         else:
             self._held = ingest
             self._writing = self._written_to(ingest)
+        return None
 
     async def _go_without(self, error: StoreError) -> None:
         """Go on without the disk, from what our readers have had."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import Any
 
+from mirror.amounts import moment
 from mirror.errors import Code, Refused
 from mirror.pull import former
-from mirror.pull.tag_keeping import Choice, KnownTag
+from mirror.pull.tag_keeping import Choice, KnownTag, Moves
 from mirror.store.journal import Move
 
 
@@ -19,8 +20,8 @@ def chosen(document: dict[str, Any]) -> Choice:
     match document:
         case {"to": str(digest), **rest} if not rest:
             return lambda history, _: former.named(history, digest)
-        case {"before": str(moment), **rest} if not rest:
-            return partial(_at, _moment(moment))
+        case {"before": str(text), **rest} if not rest:
+            return partial(_at, _parsed(text))
         case _ if not document:
             return former.before
     wanted = "a digest `to`, or a moment `before`, or neither, and nothing else"
@@ -29,33 +30,29 @@ def chosen(document: dict[str, Any]) -> Choice:
 
 def tag_document(tag: KnownTag) -> dict[str, Any]:
     """How a tag stands, as the API tells it."""
-    times = {name: _written(getattr(tag, name)) for name in ("checked", "since", "until")}
-    return {**asdict(tag), **times}
+    times = {name: getattr(tag, name) for name in ("checked", "since", "until")}
+    return {**asdict(tag), **{name: None if time is None else moment(time) for name, time in times.items()}}
 
 
 def move_document(move: Move) -> dict[str, Any]:
     """A move, as the API tells it."""
-    return {**asdict(move), "seen": _written(move.seen)}
+    return {**asdict(move), "seen": moment(move.seen)}
 
 
-def _at(moment: float, history: Sequence[Move], _: str | None) -> str:
-    return former.at(history, moment)
+def moves_document(moves: Moves) -> dict[str, Any]:
+    """Moves, as the API tells them."""
+    return {"moves": [move_document(move) for move in moves.moves], "more": moves.more}
 
 
-def _moment(text: str) -> float:
+def _at(when: float, history: Sequence[Move], _: str | None) -> str:
+    return former.at(history, when)
+
+
+def _parsed(text: str) -> float:
     try:
-        moment = datetime.fromisoformat(text)
-        if moment.tzinfo is not None:
-            return moment.timestamp()
+        when = datetime.fromisoformat(text)
+        if when.tzinfo is not None:
+            return when.timestamp()
     except (ValueError, OverflowError):
         pass
     raise Refused("a moment is written as 2026-01-31T12:00:00Z", code=Code.BAD_REQUEST)
-
-
-def _written(moment: float | None) -> str | None:
-    if moment is None:
-        return None
-    try:
-        return datetime.fromtimestamp(moment, UTC).isoformat(timespec="seconds")
-    except (ValueError, OverflowError):  # of a clock that was never right
-        return None

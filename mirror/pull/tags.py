@@ -5,6 +5,7 @@ Whether it may be answered without asking is `freshness`'s to say, and what it t
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 
@@ -102,18 +103,22 @@ class Tags:
 
     async def _ask(self, inquiry: Inquiry) -> FoundManifest:
         """The answer, asked for once for all processes: each takes what another one has learned since it was asked."""
-        async with self._leases.hold(str(inquiry.place.key), PATIENCE):
-            learned = await self._learned(inquiry) if self._leases.are_shared else None
+        async with self._leases.hold(str(inquiry.place.key), PATIENCE) as waited:
+            since = -math.inf if waited else inquiry.asked
+            learned = await self._learned(inquiry, since) if self._leases.are_shared else None
             return learned or await self._inquiries.make(inquiry)
 
-    async def _learned(self, inquiry: Inquiry) -> FoundManifest | None:
-        """What another process has written down since this was asked."""
+    async def _learned(self, inquiry: Inquiry, since: float) -> FoundManifest | None:
+        """What another process has written down, if it was learned since then, or still holds."""
         place = inquiry.place
         record = self._notes.look_again(place)
         if record is None and self._notes.absent(place):
             raise Absent("the upstream has no such tag", code=Code.MANIFEST_UNKNOWN)
         if record is None or record == inquiry.record:
             return None
+        still = self._notes.judge(place, record, inquiry.question.no_cache) in (Verdict.FRESH, Verdict.WAIT)
+        if not still and max(record.checked, record.failed) < since:
+            return None  # that it was not known here before is no reason to take it for new
         held = await self._shelf.find(place.target, Digest.parse(record.digest))
         if held is None:
             return None

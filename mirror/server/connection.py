@@ -109,7 +109,7 @@ class Connection(Swift):
         """Small answers to others are not to wait for long turns; heads are bounded, and then it is answered."""
         if not self._admitted:
             return  # all that there is to say has been said
-        self.server.turns.disturb()
+        self.server.turns.disturb(id(self))
         before, in_body = self._request_count, not self._body.is_eof()
         super().data_received(data)
         came = self._request_count - before

@@ -43,11 +43,12 @@ class Heard(NamedTuple):
 
 
 def is_sound(asked: Asked) -> bool:
-    """A GET or HEAD that announces no body, with a host where there has to be one (RFC 9112 section 3.2)."""
+    """A GET or HEAD that announces no body, with one host, which only an old one may lack (RFC 9112 section 3.2)."""
     # One that names no coding has no body to this parser, and is an error to others.
     if asked.method not in _READ or "Transfer-Encoding" in asked.headers:
         return False
     # That the payload is empty does not tell: to this parser it is so, too, before the longest body that there can be.
     if asked.headers.get("Content-Length", "0") != "0":
         return False
-    return (asked.version == HttpVersion11 and "Host" in asked.headers) or asked.version == HttpVersion10
+    hosts = len(asked.headers.getall("Host", ()))
+    return (asked.version == HttpVersion11 and hosts == 1) or (asked.version == HttpVersion10 and hosts <= 1)

@@ -171,8 +171,7 @@ class Blobs:
         if is_right:
             self.trusted(digest, stamp)
             return True
-        self._quarantine(digest)
-        return False
+        return not self._quarantine(digest, stamp.inode)
 
     def _is_still(self, digest: Digest, inode: int) -> bool:
         """Whether it is this file that has the name."""
@@ -196,17 +195,21 @@ class Blobs:
         finally:
             os.close(descriptor)
 
-    def _quarantine(self, digest: Digest) -> None:
-        """Take a file that is not what its name says out of the way, for somebody to look at where it can be kept."""
+    def _quarantine(self, digest: Digest, inode: int | None = None) -> bool:
+        """Take a file that is not what its name says out of the way, for somebody to look at where it can be kept.
+
+        Whether it went: the one of this inode, if that is known, and not what another process has put in its place.
+        """
         self._forget(digest)
         try:
-            if not self.quarantine.take(digest):
-                return
+            if not self.quarantine.take(digest, inode):
+                return False
         except OSError as error:
             raise StoreFailed(f"a corrupt blob cannot be taken out of the way: {error.strerror}") from error
         _log.error("a cached blob is not what its name says; it is quarantined and will be fetched again: %s", digest)
         if self.on_corrupt is not None:
             self.on_corrupt(digest)
+        return True
 
     def _miss(self, digest: Digest) -> None:
         """Note a file that is not there though nobody has removed it here."""

@@ -26,14 +26,21 @@ class Quarantine:
         self._files = layout.filesystem
         self.taken = 0
 
-    def take(self, digest: Digest) -> bool:
-        """Take the file of this name out of `blobs/`; whether there was one. Raises OSError when it cannot go."""
+    def take(self, digest: Digest, inode: int | None = None) -> bool:
+        """Take the file of this name out of `blobs/`, or only the one of this inode; whether it was there.
+
+        Raises OSError when it cannot go.
+        """
         name, parent = self._layout.blob(digest)
         aside = f"{digest.algorithm}-{digest.encoded}-{time.time_ns()}"
         try:
             self._files.move(name, parent, aside, self._layout.quarantine)
         except OSError:
             if not self._files.remove(name, parent):  # it must not stay, or it would keep a good copy out
+                return False
+        else:
+            if inode is not None and self._files.status(aside, self._layout.quarantine).st_ino != inode:
+                self._give_back(aside, name, parent)
                 return False
         self.taken += 1
         return True
@@ -55,6 +62,11 @@ class Quarantine:
                 _log.warning("there is a directory in the quarantine that is not ours to empty")
             except OSError as error:
                 _log.warning("a quarantined file cannot be removed: %s", error.strerror)
+
+    def _give_back(self, aside: str, name: str, parent: int) -> None:
+        """It is another file: another process was first with the false one, and has fetched the blob again."""
+        self._files.publish(aside, self._layout.quarantine, name, parent)
+        self._files.remove(aside, self._layout.quarantine)
 
 
 def _came(name: str) -> int:

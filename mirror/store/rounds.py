@@ -21,6 +21,7 @@ from mirror.store.layout import Layout
 from mirror.store.leftovers import clear_ingests
 from mirror.store.quarantine import Quarantine
 from mirror.store.recovery import reconcile
+from mirror.store.set_back import brought_back
 
 _ROUND = 5.0  # seconds between two looks at the bounds
 _CLEARING = 120  # rounds between two clearings
@@ -80,6 +81,7 @@ class Rounds:
                 await self.clear()
             elif self._quarantine.taken != self._cleared:
                 await self._clear_quarantine()
+            await self._bring_back()
             await self._house.evict()
             await pause(_ROUND)
             self._house.note_uses()
@@ -97,6 +99,16 @@ class Rounds:
             await self._databases.on_thread(lambda *_: self._quarantine.clear(time.time()))
         except LOSSES as error:
             _log.warning("the quarantine could not be cleared: %s", error)
+
+    async def _bring_back(self) -> None:
+        """Before it is chosen what goes: see that nothing was used in the future."""
+        now = time.time()
+        try:
+            steps = await self._databases.on_thread(lambda index, _: brought_back(index, now))
+            while await self._databases.on_thread(lambda *_: next(steps, None)) is not None:
+                pass
+        except LOSSES as error:
+            _log.warning("uses of the future could not be brought back: %s", error)
 
     async def _measure(self) -> None:
         try:

@@ -181,7 +181,7 @@ class Endpoint:
                 f"{self._transport.name}: {place}, where a redirect led, answered {response.status} to a request "
                 "that carries no credential of ours"
             )
-        failed = Failed(self._transport.name, place, response.status, response.value("Retry-After"))
+        failed = Failed(self._transport.name, place, response.status, response.retry_after)
         error = by_status(failed, question.missing)
         error.status = response.status
         return error

@@ -16,6 +16,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from mirror.errors import Interrupted, Nonsense, UpstreamError
 from mirror.oci.descriptor import SIZE_LIMIT
 from mirror.upstream import contact
+from mirror.upstream.failures import by_senders_clock
 from mirror.upstream.report import Report
 
 _DISCARD = 8 * 1024  # of an answer that nobody wants, so that its connection can be used again
@@ -51,6 +52,11 @@ class Response:
             return None
         value = values.pop()
         return value if value.isascii() and value.isprintable() else None
+
+    @property
+    def retry_after(self) -> str | None:
+        """`Retry-After`, by the sender's clock where it is a date."""
+        return by_senders_clock(self.value("Retry-After"), self.value("Date"))
 
     @property
     def source(self) -> str:

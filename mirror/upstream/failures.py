@@ -131,11 +131,28 @@ def wait_of(header: str | None, now: datetime | None = None) -> int:
     if _seconds(header):
         return min(max(int(header), shortest), longest)
     try:
-        moment = parsedate_to_datetime(header[:_DATE_LENGTH])
-        distance = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - (now or datetime.now(UTC))
+        distance = _moment(header) - (now or datetime.now(UTC))
     except (ValueError, OverflowError):
         return _RETRY_UNKNOWN
     return min(max(int(distance.total_seconds()), shortest), longest)
+
+
+def by_senders_clock(retry_after: str | None, date: str | None) -> str | None:
+    """A `Retry-After` that is a date as seconds from `date`, the answer's own: our clock may be a year off.
+
+    Anything else is given back as it is.
+    """
+    if retry_after is None or date is None or _seconds(retry_after):
+        return retry_after
+    try:
+        return str(max(int((_moment(retry_after) - _moment(date)).total_seconds()), 0))
+    except (ValueError, OverflowError):
+        return retry_after
+
+
+def _moment(date: str) -> datetime:
+    moment = parsedate_to_datetime(date[:_DATE_LENGTH])
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _forbidden(error: OSError) -> bool:

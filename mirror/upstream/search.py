@@ -98,7 +98,7 @@ class Search:
         with closing(response):
             if response.status != 200:
                 await response.discard()
-                failed = Failed(name, origins.place(response.url), response.status, response.value("Retry-After"))
+                failed = Failed(name, origins.place(response.url), response.status, response.retry_after)
                 raise failures.by_status(failed, Code.NOT_FOUND)
             body = await response.whole(_LARGEST)
         page = read(body)

@@ -132,7 +132,7 @@ class Tokens:
             if self._identities.of(grant) != identity and response.status in (400, 401):
                 place = origins.place(grant.realm)
                 raise Unreachable(f"{self._transport.name}: the identity token for {place} has just been exchanged")
-            raise self._refused(grant, response.status, response.value("Retry-After"))
+            raise self._refused(grant, response.status, response.retry_after)
         body = await response.whole(self._limits.token_size)
         try:
             token = parse(body, began, response.value("Date"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from mirror.tasks import spawn
 from tests.support.checker import until
 from tests.support.clock import Clock
 from tests.support.faults import Fault
-from tests.support.pulling import Pulling, Setup
+from tests.support.pulling import POLICY, Pulling, Setup
 from tests.support.registry import FakeRegistry
 from tests.support.siblings import pulls
 
@@ -47,6 +48,21 @@ async def test_a_cold_tag_is_one_get_for_all(tmp_path: Path) -> None:
         found = await asyncio.gather(*(got(members[number % 2]) for number in range(40)))
         assert {each.manifest.digest for each in found} == {image.digest}
         assert registry.count("", "/manifests/") == 1
+
+
+async def test_what_another_one_had_learned_before_one_was_asked_is_no_answer_once_it_is_due(tmp_path: Path) -> None:
+    clock = Clock(NOW)
+    setup = Setup(now=clock, policy=replace(POLICY, tag_ttl=0))
+    async with FakeRegistry() as registry, pulls(tmp_path, 2, setup, one=registry.url) as (family, members):
+        registry.push_image("a/b", "v1", LAYERS)
+        for pull in members:
+            await got(pull)
+        family.silence(0)  # the word that it has moved is lost
+        for pull in members:
+            clock.advance(1)
+            image = registry.push_image("a/b", "v1", [str(clock()).encode()])
+            assert (await got(pull)).manifest.digest == image.digest
+            await pull.store.flush()
 
 
 @pytest.mark.parametrize("moved", [False, True], ids=["as it was", "moved"])

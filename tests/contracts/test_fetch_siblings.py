@@ -25,6 +25,7 @@ from tests.support.checker import until
 from tests.support.faults import Fault, Gate
 from tests.support.faulty_disk import Fault as DiskFault
 from tests.support.faulty_disk import FaultyDisk
+from tests.support.held_disk import HeldDisk
 from tests.support.pulling import Pulling, Setup, body, pulling, read
 from tests.support.registry import FakeRegistry
 from tests.support.siblings import Family, pulls
@@ -94,6 +95,24 @@ async def test_f1_words_that_are_lost_cost_time_and_nothing_else(tmp_path: Path)
         family.deaf = {"grown", "whole", "left", "stored"}
         registry.push_blob("a/b", DATA)
         assert await asyncio.gather(*map(fetched, (holder, follower))) == [DATA, DATA]
+        assert registry.count("GET", "/blobs/") == 1
+
+
+async def test_f1_what_is_stored_between_a_look_and_the_lock_is_not_fetched_again(tmp_path: Path) -> None:
+    family, disk = Family(2), HeldDisk()
+    async with (
+        FakeRegistry() as registry,
+        pulling(tmp_path, Setup(siblings=family.members[0]), one=registry.url) as first,
+        pulling(tmp_path, Setup(siblings=family.members[1], filesystem=disk), one=registry.url) as late,
+    ):
+        registry.push_blob("a/b", DATA)
+        disk.hold()
+        waiting = spawn(fetched(late), "late")
+        await asyncio.to_thread(disk.arrived.wait)
+        assert await fetched(first) == DATA
+        await first.ended()
+        disk.go.set()
+        assert await waiting == DATA
         assert registry.count("GET", "/blobs/") == 1
 
 

@@ -29,7 +29,6 @@ from tests.fakes.logins import (
 from tests.faults.plots import PLOTS, Plot
 from tests.faults.scene import REPOSITORY, Scene, staged
 from tests.support.authority import Authority
-from tests.support.measured import Row, note
 from tests.support.mirror import MirrorUnderTest
 from tests.support.raw import Close, RawUpstream, Reset, Script, answer
 
@@ -129,6 +128,7 @@ def found(secrets: tuple[str, ...], text: str) -> list[str]:
     return [spelt for secret in secrets for spelt in spellings(secret) if spelt in text]
 
 
+@pytest.mark.figure("F8", "plots for secrets: seen where they do not belong")
 @pytest.mark.parametrize("plot", PLOTS.values(), ids=PLOTS)
 async def test_no_plot_has_a_secret_sent_or_told(
     tmp_path: Path, authority: Authority, form: str, plot: Plot, capfd: pytest.CaptureFixture[str]
@@ -148,7 +148,6 @@ async def test_no_plot_has_a_secret_sent_or_told(
         assert found((*OURS, SIGNATURE, OF_A_CLIENT), strangers) == []
         assert found((*OURS, OF_A_CLIENT), scene.captured_by_storage()) == []
         assert found((OF_A_CLIENT, SIGNATURE), scene.captured_by_home()) == []
-    note(Row("F8", "plots for secrets: seen where they do not belong", "0", "0"))
 
 
 PROXY_PASSWORD = "canary-proxy"
@@ -164,6 +163,7 @@ PROXIES: Mapping[str, Script] = {
 }
 
 
+@pytest.mark.figure("F8", "plots of proxies for secrets: seen where they do not belong")
 @pytest.mark.parametrize("scheme", ["http", "https"])
 @pytest.mark.parametrize("script", PROXIES.values(), ids=PROXIES)
 async def test_a_proxys_password_is_for_the_proxy_alone(
@@ -183,7 +183,6 @@ async def test_a_proxys_password_is_for_the_proxy_alone(
         assert scene.home.requests == scene.plain.requests == []
         for where, text in {"told": told, "logged": capfd.readouterr().err, "repr": said}.items():
             assert found((PROXY_PASSWORD, OF_A_PEER, OF_A_CLIENT), text) == [], where
-    note(Row("F8", "plots of proxies for secrets: seen where they do not belong", "0", "0"))
 
 
 async def test_the_search_finds_what_is_where_it_belongs(

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import shutil
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -16,10 +17,11 @@ from mirror.store.eviction import Room
 from mirror.store.filesystem import Filesystem
 from mirror.store.leftovers import clear_ingests
 from tests.support.caches import descriptors, false_blobs, layout_at, published, under_way
+from tests.support.content import Image
 from tests.support.faults import Fault as Trouble
 from tests.support.faults import Gate
 from tests.support.faulty_disk import Fault, FaultyDisk
-from tests.support.measured import Row, note
+from tests.support.measured import counting
 from tests.support.pulling import Setup, pulling
 from tests.support.registry import FakeRegistry
 from tests.support.stories import LARGE, Scene
@@ -56,36 +58,49 @@ async def _pull(scene: Scene) -> list[BaseException | None]:
     return [error for error in outcomes if error is not None]
 
 
+@dataclass(frozen=True, slots=True)
+class Strike:
+    """A fault at the call of that number."""
+
+    number: int
+    fault: Fault
+
+
+async def _struck(root: Path, registry: FakeRegistry, image: Image, strike: Strike) -> bool:
+    """Pull while the disk fails, and after that; whether there was such a call at all."""
+    disk = FaultyDisk()
+    async with pulling(root, Setup(filesystem=disk), one=registry.url) as pull:
+        scene = Scene(pull, registry, image, Bound(), root)
+        before = len(descriptors(root))
+        disk.arm(strike.number, strike.fault)
+        errors = await _pull(scene)
+        reached = disk.fired
+        disk.disarm()
+        assert errors == []
+        assert false_blobs(root) == []
+        assert await _pull(scene) == []  # the same process, as soon as the disk is well again
+        assert len(descriptors(root)) == before
+    async with pulling(root, one=registry.url) as pull:
+        await Scene(pull, registry, image, Bound(), root).everything()
+    with layout_at(root) as layout:
+        clear_ingests(layout, time.time() + 120)
+    assert (false_blobs(root), under_way(root)) == ([], [])
+    shutil.rmtree(root)
+    return reached
+
+
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_an_error_of_the_disk_at_any_call_is_nobodys_trouble_and_is_got_over(tmp_path: Path, fault: str) -> None:
     async with FakeRegistry() as registry:
         image = registry.push_image("a/b", "latest", [noise("small", 1500), LARGE])
-        number, fired = 0, 0
-        while True:
-            root, disk = tmp_path / f"{number}", FaultyDisk()
-            async with pulling(root, Setup(filesystem=disk), one=registry.url) as pull:
-                scene = Scene(pull, registry, image, Bound(), root)
-                before = len(descriptors(root))
-                disk.arm(number, FAULTS[fault])
-                errors = await _pull(scene)
-                reached = disk.fired
-                disk.disarm()
-                assert errors == []
-                assert false_blobs(root) == []
-                assert await _pull(scene) == []  # the same process, as soon as the disk is well again
-                assert len(descriptors(root)) == before
-            async with pulling(root, one=registry.url) as pull:
-                await Scene(pull, registry, image, Bound(), root).everything()
-            with layout_at(root) as layout:
-                clear_ingests(layout, time.time() + 120)
-            assert (false_blobs(root), under_way(root)) == ([], [])
-            shutil.rmtree(root)
-            if not reached:
-                break
-            number, fired = number + STEP, fired + 1
-    assert fired > 5
-    note(Row("F12", f"the disk fails at a call ({fault}): pulls that fail; corrupt", "0; 0", f"0; 0 at {fired} calls"))
+        what = f"calls at which the disk fails ({fault}): a pull that fails, or something corrupt"
+        with counting("F12", what) as tries:
+            while await _struck(
+                tmp_path / f"{tries.count}", registry, image, Strike(STEP * tries.count, FAULTS[fault])
+            ):
+                tries.begin()
+    assert tries.count > 5
 
 
 async def test_what_is_being_fetched_outlives_the_removal_of_everything_that_is_stored(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ import pytest
 from tests.support.measured import Row, note
 
 PROJECT = Path(__file__).parents[2]
-LOCKS = ("requirements.lock", "requirements-build.lock", "requirements-dev.lock")
+LOCKS = ("requirements.lock", "requirements-build.lock", "requirements-dev.lock", "requirements-mutants.lock")
 # The first version without the last advisory that touches us.
 FLOORS = {"aiohttp": (3, 14, 3), "orjson": (3, 9, 15), "pyyaml": (5, 4)}
 

@@ -11,7 +11,6 @@ import pytest
 from tests.support.caches import false_blobs, flip, path_of, published
 from tests.support.checker import until
 from tests.support.figures import figure
-from tests.support.measured import Row, note
 from tests.support.mirror import MirrorUnderTest
 from tests.support.registry import FakeRegistry
 from tests.support.surface import noise
@@ -48,6 +47,7 @@ SPOILS: dict[str, tuple[Callable[[Path, Path], object], int]] = {  # and how man
 }
 
 
+@pytest.mark.figure("F13", "ways for a file to be no more what it was: served wrong, or not healed")
 @pytest.mark.parametrize("spoil", SPOILS)
 async def test_a_file_that_is_not_what_it_was_is_fetched_again(
     tmp_path: Path, spoil: str, caplog: pytest.LogCaptureFixture
@@ -75,4 +75,3 @@ async def test_a_file_that_is_not_what_it_was_is_fetched_again(
         assert "it will be fetched again" in caplog.text or "and will be fetched again" in caplog.text
         await pull()
         assert (counted(), registry.count("GET", "/blobs/")) == (wrong, wrong)  # healed, and not asked for again
-    note(Row("F13", "ways for a file to be no more what it was: served wrong; not healed", "0; 0", "0; 0"))

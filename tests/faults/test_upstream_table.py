@@ -12,8 +12,6 @@ from tests.faults.kinds import BLOB_DIGEST, KINDS, Kind, filled
 from tests.faults.troubles import ROWS, Row
 from tests.support.checker import Cache, Got, until
 from tests.support.faults import Fault
-from tests.support.measured import Row as Figure
-from tests.support.measured import note
 from tests.support.mirror import MirrorUnderTest
 
 SETTINGS = {
@@ -47,6 +45,7 @@ def plant(registry: Registry, row: Row, kind: Kind) -> None:
         registry.play(row.trouble, path=kind.met, times=row.times)
 
 
+@pytest.mark.figure("F3", "troubles by kinds of request: something wrong, hung, or kept though wrong")
 @pytest.mark.parametrize(("row", "name"), CELLS)
 async def test_a_trouble_does_no_harm_and_leaves_none(tmp_path: Path, row: Row, name: str) -> None:
     kind = KINDS[name]
@@ -71,4 +70,3 @@ async def test_a_trouble_does_no_harm_and_leaves_none(tmp_path: Path, row: Row, 
             assert kind.heard_cached(await ask(kind, mirror)) == row.heard_cached(name)
     assert cache.wrong == []
     assert cache.under_way == []
-    note(Figure("F3", "troubles by kinds of request: wrong, hung, kept though wrong", "0, 0, 0", "0, 0, 0"))

@@ -86,6 +86,8 @@ async def test_f11_workers_are_killed_at_random_and_no_pull_of_another_one_fails
     paths = {f"/v2/library/app/blobs/{Digest.of(data)}": data for data in blobs}
     plan = [random.choice(list(paths)) for _ in range(count(120, 800))]
     kills = count(3, 12)
+    wrong: list[str] = []
+    elsewhere: list[int] = []  # ports of those whose pull failed, and whose worker was not killed
 
     def scenario(program: Program) -> tuple[int, int]:
         served: set[int] = set()
@@ -96,8 +98,8 @@ async def test_f11_workers_are_killed_at_random_and_no_pull_of_another_one_fails
             port, body = pulled(program, path)
             if body is None:
                 lost[port] = path
-            else:
-                assert body == paths[path]
+            elif body != paths[path]:
+                wrong.append(path)
             done.release()
 
         with ThreadPoolExecutor(8) as threads:
@@ -110,7 +112,7 @@ async def test_f11_workers_are_killed_at_random_and_no_pull_of_another_one_fails
                 wait_until(lambda victim=victim: victim not in workers_of(program), "it is not chosen again")  # type: ignore[misc]
             for each in pulls:
                 each.result()
-        assert set(lost) <= served
+        elsewhere.extend(set(lost) - served)
         return len(plan) - len(lost), len(lost)
 
     async with FakeRegistry() as registry:
@@ -120,5 +122,7 @@ async def test_f11_workers_are_killed_at_random_and_no_pull_of_another_one_fails
             whole, cut = await asyncio.to_thread(scenario, program)
             sent, size = registry.bytes_sent, sum(map(len, blobs))
     assert false_blobs(tmp_path / "cache") == []
-    told = f"{whole} whole, {cut} of killed ones cut, 0 wrong, {sent / size:.2f}x bytes sent"
-    note(Row("F20", f"{kills} workers of {COUNT} killed at random under load", "0 wrong, 0 failed elsewhere", told))
+    what = f"{kills} workers of {COUNT} killed at random under load: wrong; failed elsewhere"
+    told = f"{len(wrong)}; {len(elsewhere)} ({whole} whole, {cut} of killed ones cut, {sent / size:.2f}x bytes sent)"
+    note(Row("F20", what, "0; 0", told))
+    assert (wrong, elsewhere) == ([], [])

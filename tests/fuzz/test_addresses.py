@@ -23,7 +23,7 @@ from tests.fakes.registry import Registry
 from tests.support.checker import got
 from tests.support.faults import Fault
 from tests.support.listener import Listener
-from tests.support.measured import Row, note
+from tests.support.measured import Share, note
 from tests.support.mirror import MirrorUnderTest
 from tests.support.upstreams import Setting, opened, pull
 
@@ -157,9 +157,9 @@ async def test_no_answer_has_a_forbidden_address_dialled(vector: Vector) -> None
                 gone[host] = elsewhere
             home.heal()
             home.login = None
+        note(Share("F10", "spellings of forbidden addresses by ways to name one: dialled", len(gone), len(SPELLINGS)))
         assert gone == {}
         assert trap.sprung == 0
-    note(Row("F10", f"{len(SPELLINGS)} spellings of forbidden addresses by ways to name one: dialled", "0", "0"))
 
 
 async def test_the_trap_and_the_spellings_are_good() -> None:

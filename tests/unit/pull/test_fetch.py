@@ -223,3 +223,16 @@ async def test_what_arrived_before_a_break_is_not_asked_for_again(tmp_path: Path
             await read(reader)
         reader.close()
         assert await pull.store.run(data_of_the_ingest(tmp_path).read_bytes) == DATA[: 200_000 + more]
+
+
+async def test_what_was_fetched_is_being_read_until_the_last_reader_of_the_fetch_leaves(tmp_path: Path) -> None:
+    async with FakeRegistry() as registry, pulling(tmp_path, one=registry.url) as pull:
+        digest = registry.push_blob("a/b", b"x" * 100_000)
+        readers = [pull.fetches.join(pull.target(), digest)[0] for _ in range(2)]
+        await readers[0].whole()
+        await pull.ended()
+        assert digest not in pull.store.house.busy
+        readers[0].close()
+        assert str(digest) in pull.store.removal.readers
+        readers[1].close()
+        assert str(digest) not in pull.store.removal.readers

@@ -26,22 +26,25 @@ def test_every_digest_is_one_of_its_former_ones_and_no_other() -> None:
         former.named(HISTORY, "x")
 
 
-@pytest.mark.parametrize(
-    ("moment", "digest"), [(60.0, "c"), (50.0, None), (40.0, "b"), (25.0, "a"), (20.0, "0"), (1.0, "0")]
-)
-def test_a_moment_means_what_the_tag_pointed_to_before_it(moment: float, digest: str | None) -> None:
-    if digest is None:
-        with pytest.raises(Refused):
-            former.at(HISTORY, moment)
-    else:
-        assert former.at(HISTORY, moment) == digest
+@pytest.mark.parametrize(("when", "digest"), [(60.0, "c"), (40.0, "b"), (25.0, "a")])
+def test_a_moment_means_what_the_tag_pointed_to_before_it(when: float, digest: str) -> None:
+    assert former.at(HISTORY, when) == digest
 
 
-def test_before_the_first_sighting_nothing_is_known() -> None:
-    for history in ([move(None, "a", 20.0)], []):
-        with pytest.raises(Refused) as refusal:
-            former.at(history, 10.0)
-        assert refusal.value.code is Code.MANIFEST_UNKNOWN
+def test_when_its_registry_did_not_have_it_there_is_nothing_to_go_back_to() -> None:
+    with pytest.raises(Refused, match="did not have the tag then, so name a digest with `--to`"):
+        former.at(HISTORY, 50.0)
+
+
+@pytest.mark.parametrize("when", [20.0, 1.0])
+def test_before_the_journal_begins_nothing_is_known_and_it_is_said_when_that_is(when: float) -> None:
+    with pytest.raises(Refused) as refusal:
+        former.at(HISTORY, when)
+    assert refusal.value.code is Code.MANIFEST_UNKNOWN
+    assert "begins at 1970-01-01T00:00:20+00:00" in str(refusal.value)
+    assert "name a digest with `--to`" in str(refusal.value)
+    with pytest.raises(Refused, match="no move of this tag"):
+        former.at([], when)
 
 
 def test_the_one_before_is_the_last_other_one() -> None:

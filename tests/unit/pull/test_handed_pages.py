@@ -24,6 +24,15 @@ async def test_a_page_is_taken_as_it_was_given(tmp_path: Path, names: tuple[str,
         assert pages.take(KEY, 1000.1) is None
 
 
+async def test_a_page_that_was_given_before_the_clock_was_set_back_is_not_taken(tmp_path: Path) -> None:
+    clock = Clock(1000.0)
+    async with store_at(tmp_path) as store:
+        pages = HandedPages(store.facts, clock)
+        pages.give(KEY, ("v1",), more=False)
+        clock.advance(-365 * 86400.0)
+        assert pages.take(KEY, clock()) is None
+
+
 async def test_a_page_that_is_too_large_is_not_given(tmp_path: Path) -> None:
     async with store_at(tmp_path) as store:
         pages = HandedPages(store.facts, Clock(1000.0))

@@ -11,24 +11,24 @@ from mirror.pull.holdings import Holdings
 from mirror.pull.memory import Memory
 from mirror.pull.shelf import Shelf
 from mirror.pull.upstreams import Target
-from mirror.store import choice
 from mirror.store.index import Index
 from mirror.upstream.answers import ManifestBody
 from tests.support import content
 from tests.support.mirror import MirrorUnderTest
 from tests.support.registry import FakeRegistry
 from tests.support.shelves import shelved
+from tests.support.stocked import least_used
 
 LAYER = b"layer" * 100
 CONFIG = content.config([LAYER])
 BODY = content.manifest(CONFIG, [LAYER])
 
 
-def least_used(root: Path) -> list[Digest]:
+def by_last_use(root: Path) -> list[Digest]:
     """What is in the cache, in the order in which it would be evicted."""
     (database,) = root.rglob("index.db")
     with closing(Index(database.parent)) as index:
-        return [Digest.parse(digest) for digest, _ in choice.least_used(index)]
+        return [Digest.parse(digest) for digest, _ in least_used(index)]
 
 
 async def test_a_blob_that_another_repository_brought_is_held_and_unproven(tmp_path: Path) -> None:
@@ -60,10 +60,10 @@ async def test_to_look_is_not_to_use(tmp_path: Path) -> None:
         manifest = await holdings.manifest(room.target, digests[0])
         assert manifest is not None
         await holdings.images(room.target, manifest)
-    assert least_used(tmp_path) == digests
+    assert by_last_use(tmp_path) == digests
     async with shelved(tmp_path) as room:
         assert await room.shelf.find(room.target, digests[0]) is not None
-    assert least_used(tmp_path) == digests[::-1]
+    assert by_last_use(tmp_path) == digests[::-1]
 
 
 async def test_what_is_no_manifest_holds_nothing(tmp_path: Path) -> None:

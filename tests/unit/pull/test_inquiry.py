@@ -514,6 +514,20 @@ async def test_beyond_the_bound_a_freeze_is_a_refusal(tmp_path: Path, remaining:
         assert it.asked() == []
 
 
+async def test_a_freeze_does_not_make_the_bound_last_that_a_clock_has_put_off(tmp_path: Path) -> None:
+    async with scene(tmp_path) as it:
+        it.clock.advance(365 * DAY)
+        await it.get()
+        it.clock.advance(-365 * DAY)
+        it.pull.contact.freeze()
+        assert (await it.get()).answer.outcome is Outcome.STALE
+        it.clock.advance(HOUR - 1)
+        assert (await it.get()).answer.outcome is Outcome.STALE
+        it.clock.advance(1)
+        with pytest.raises(Frozen):
+            await it.get()
+
+
 # who spent them
 
 

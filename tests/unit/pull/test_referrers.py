@@ -124,6 +124,21 @@ async def test_when_the_upstream_cannot_be_asked_the_list_is_as_it_was(tmp_path:
             await found(pull)
 
 
+async def test_a_clock_that_was_set_back_puts_off_the_bound_once(tmp_path: Path) -> None:
+    now, year = Clock(), 365 * 86400.0
+    now.advance(year)
+    async with Registry() as registry, pulling(tmp_path, Setup(now=now), one=attached(registry, "a").url) as pull:
+        await found(pull)
+        now.advance(-year)
+        registry.fail(Fault(status=503), times=None)
+        assert (await found(pull)).answer.outcome is Outcome.STALE
+        now.advance(POLICY.stale_for - 1)
+        assert (await found(pull)).answer.outcome is Outcome.STALE
+        now.advance(1)
+        with pytest.raises(MirrorError):
+            await found(pull)
+
+
 @pytest.mark.parametrize("name", TROUBLE)
 async def test_what_nobody_has_ever_had_is_no_empty_list(tmp_path: Path, name: str) -> None:
     async with Registry() as registry, pulling(tmp_path, one=attached(registry, "a").url) as pull:

@@ -14,6 +14,7 @@ from mirror.errors import Code, Malformed, Refused
 from mirror.pull import former
 from mirror.pull.explaining import keeping
 from mirror.pull.tag_keeping import KnownTag, TagKeeping
+from mirror.store.journal import Sighting
 from tests.support.checker import until
 from tests.support.pulling import body
 from tests.support.scenes import HOUR, MINUTE, POLICY, Scene, scene
@@ -66,8 +67,8 @@ async def test_where_tags_point_is_told_of_a_repository_and_of_one_tag(tmp_path:
         assert await kept_.tags.tags("a/b:v1") == (release,)
         assert await kept_.tags.tags("a/b:none") == (KnownTag("one", "a/b", "none", None, None, None),)
         assert await kept_.tags.tags("a/other") == ()
-        assert [move.tag for move in await kept_.tags.history("a/b")] == ["v1", "latest"]
-        assert [move.tag for move in await kept_.tags.history("a/b:v1")] == ["v1"]
+        assert [move.tag for move in (await kept_.tags.history("a/b")).moves] == ["v1", "latest"]
+        assert [move.tag for move in (await kept_.tags.history("a/b:v1")).moves] == ["v1"]
 
 
 async def test_a_rollback_goes_back_step_by_step_and_is_taken_back(tmp_path: Path) -> None:
@@ -121,6 +122,19 @@ async def test_what_is_not_cached_whole_is_asked_for(tmp_path: Path) -> None:
         assert refusal.value.code is Code.UNAVAILABLE
         await kept_.tags.pin("a/b:other", str(other.digest))
         assert it.asked() == ["HEAD"]
+
+
+async def test_the_whole_history_is_looked_through_however_long_it_is(tmp_path: Path) -> None:
+    async with kept(tmp_path) as kept_:
+        first = await kept_.pulled(b"1")
+        journal = kept_.it.pull.store.facts.journal
+        journal.kept = 10_000
+        for number in range(2100):
+            digest = f"sha256:{number:064x}"
+            journal.note(Sighting("one", "a/b", "latest", digest, None, kept_.it.clock() + number))
+        page = await kept_.tags.history(NAME)
+        assert (len(page.moves), page.more) == (1000, True)
+        assert (await kept_.tags.roll_back(NAME, lambda history, _: former.named(history, first))).given == first
 
 
 async def test_what_nobody_has_is_refused_and_nothing_is_changed(tmp_path: Path) -> None:

@@ -127,6 +127,7 @@ async def test_a_variant_is_held_back_as_well(tmp_path: Path) -> None:
 async def test_what_the_catalog_has_forgotten_is_held_by_the_journal(tmp_path: Path) -> None:
     async with scene(tmp_path, HOLDING) as it:
         await it.get()
+        await it.pull.store.flush()
         (key,) = list(it.pull.store.facts._tags)
         it.pull.store.facts.forget_tag(key)
         it.move()

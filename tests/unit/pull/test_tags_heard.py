@@ -102,6 +102,8 @@ async def test_a_tag_of_another_repository_is_not_made_known(tmp_path: Path) -> 
         it.registry.push_image("a/c", "latest", [b"old"])
         await it.head()
         await it.pull.manifests.find(Question(it.pull.target("a/c"), it.image.digest))
+        await it.pull.store.flush()
+        assert it.pull.store.facts.tag_names("one", "a/b") == []
         it.registry.fail(Fault(status=503), times=None)
         with pytest.raises(UpstreamError):
             await it.get()

@@ -17,7 +17,7 @@ from mirror.store.databases import Databases
 from mirror.store.filesystem import Filesystem
 from mirror.store.ingest import Stamp
 from mirror.tasks import end, spawn
-from tests.support.caches import flip, layout_at, path_of, published
+from tests.support.caches import blob, flip, layout_at, path_of, published
 from tests.support.houses import DATA, DIGEST, blobs_at, content_of
 
 
@@ -57,6 +57,21 @@ class ReadingDisk(Filesystem):
         return super().read(descriptor, min(size, 1000), offset)
 
 
+class OvertakenDisk(Filesystem):
+    """On which another process puts a good copy in the place of a bad file, just before that is moved aside."""
+
+    def __init__(self, fetched: Path, path: Path) -> None:
+        self.moves = 0
+        self._fetched = fetched
+        self._path = path
+
+    def move(self, name: str, parent: int, target: str, target_parent: int) -> None:
+        self.moves += 1
+        self._fetched.write_bytes(DATA)
+        os.replace(self._fetched, self._path)
+        super().move(name, parent, target, target_parent)
+
+
 async def test_a_file_is_verified_once_for_all_who_ask(tmp_path: Path) -> None:
     disk = ReadingDisk()
     async with blobs_at(tmp_path, disk) as (blobs, _):
@@ -68,6 +83,20 @@ async def test_a_file_is_verified_once_for_all_who_ask(tmp_path: Path) -> None:
         assert disk.reads == 6  # five thousand bytes and their end
         assert await content_of(blobs) == DATA
         assert disk.reads == 6
+
+
+async def test_files_that_are_verified_at_once_are_each_read(tmp_path: Path) -> None:
+    disk = ReadingDisk()
+    other, data = blob(2, 3000)
+    async with blobs_at(tmp_path, disk) as (blobs, heard):
+        path_of(tmp_path, other).write_bytes(data)
+        flip(path_of(tmp_path, other))
+        disk.may_read.clear()
+        readers = [spawn(content_of(blobs), "reader"), spawn(blobs.open(other), "reader")]
+        await asyncio.to_thread(disk.begun.wait, 10)
+        disk.may_read.set()
+        assert await asyncio.gather(*readers) == [DATA, None]
+        assert heard == [other]
 
 
 async def test_a_reader_that_leaves_does_not_stop_the_verification(tmp_path: Path) -> None:
@@ -236,6 +265,16 @@ async def test_a_good_copy_that_came_while_a_bad_one_was_verified_is_not_put_asi
         assert published(tmp_path) == [str(DIGEST)]
 
 
+async def test_a_good_copy_that_comes_in_the_moment_in_which_a_bad_one_is_put_aside_stays(tmp_path: Path) -> None:
+    disk = OvertakenDisk(tmp_path / "fetched again by another process", path_of(tmp_path, DIGEST))
+    async with blobs_at(tmp_path, disk) as (blobs, heard):
+        flip(path_of(tmp_path, DIGEST))
+        assert await content_of(blobs) == DATA
+        assert disk.moves == 1
+        assert (heard, blobs.quarantine.taken) == ([], 0)
+        assert published(tmp_path) == [str(DIGEST)]
+
+
 async def test_a_bad_file_that_another_process_puts_aside_first_is_not_put_aside_again(tmp_path: Path) -> None:
     disk = ReadingDisk()
     async with blobs_at(tmp_path, disk) as (blobs, _):
@@ -277,8 +316,8 @@ async def test_a_file_that_cannot_be_removed_is_as_well_known_as_before(tmp_path
     disk = ReadingDisk()
     async with blobs_at(tmp_path, disk) as (blobs, heard):
         assert await content_of(blobs) == DATA
-        reads, disk.removing = disk.reads, OSError(errno.EIO, "")
-        with pytest.raises(StoreFailed):
+        reads, disk.removing = disk.reads, OSError(errno.EIO, os.strerror(errno.EIO))
+        with pytest.raises(StoreFailed, match="cannot be removed: Input/output error"):
             await blobs.delete(DIGEST)
         assert blobs.knows(DIGEST)
         assert await content_of(blobs) == DATA

@@ -57,6 +57,22 @@ def test_what_is_not_there_is_not_taken(layout: Layout) -> None:
     assert quarantine.taken == 0
 
 
+def test_only_the_file_that_was_found_false_is_taken(layout: Layout, tmp_path: Path) -> None:
+    path = path_of(tmp_path, DIGEST)
+    path.write_bytes(b"other")
+    false = path.stat().st_ino
+    path.rename(tmp_path / "false")  # as another process does, which then fetches the blob again
+    path.write_bytes(DATA)
+    before, quarantine = path.stat(), Quarantine(layout)
+    assert not quarantine.take(DIGEST, false)
+    after = path.stat()
+    assert path.read_bytes() == DATA
+    assert (after.st_ino, after.st_mtime_ns, after.st_nlink) == (before.st_ino, before.st_mtime_ns, 1)
+    assert (_kept(tmp_path), quarantine.taken) == ([], 0)
+    assert quarantine.take(DIGEST, after.st_ino)
+    assert (published(tmp_path), quarantine.taken) == ([], 1)
+
+
 def test_a_file_that_cannot_be_kept_goes_all_the_same(tmp_path: Path) -> None:
     disk = FaultyDisk()
     with layout_at(tmp_path, disk) as layout:

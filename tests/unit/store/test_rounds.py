@@ -37,6 +37,25 @@ async def test_the_files_are_counted_then_the_bounds_kept_round_after_round(tmp_
         assert task.cancelled()
 
 
+async def test_what_was_used_before_a_clock_was_set_back_does_not_outlive_what_is_used_now(tmp_path: Path) -> None:
+    async with house_at(tmp_path, room_of(340)) as house:
+        oldest, older = house.put(1, 2)
+        later = time.time() + 365 * 86400.0
+        house.keeping.used(str(oldest), later)
+        house.keeping.used(str(older), later + 10)
+        house.keeping.note_uses()
+        pauses = Pauses()
+        task = spawn(house.rounds.run(pauses.pause), "housekeeping")
+        await pauses.next()
+        house.put(3)
+        house.keeping.used(str(older), time.time() + 1)
+        house.put(4)
+        pauses.go_on()
+        await pauses.next()
+        assert published(tmp_path) == sorted(str(blob(number)[0]) for number in (2, 3, 4))
+        await end(task)
+
+
 async def test_leftovers_are_cleared_away_in_the_first_round_and_every_ten_minutes(tmp_path: Path) -> None:
     async with house_at(tmp_path) as house:
         leftover = tmp_path / "ingest" / f"sha256-{blob(1)[0].encoded}"

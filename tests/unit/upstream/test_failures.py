@@ -92,6 +92,26 @@ def test_retry_after_is_read_and_kept_within_reason(header: str | None, seconds:
     assert failures.wait_of(header, NOW) == seconds
 
 
+@pytest.mark.parametrize(
+    ("header", "date", "told"),
+    [
+        ("Tue, 01 Jan 2030 00:01:30 GMT", "Tue, 01 Jan 2030 00:00:00 GMT", "90"),
+        ("Tue, 01 Jan 2030 00:01:30 GMT", "Tue, 01 Jan 2030 01:00:00 +0100", "90"),
+        ("Tue, 01 Jan 2030 00:01:30 GMT", "Tue, 01 Jan 2030 00:00:00 -0000", "90"),
+        ("Tue, 01 Jan 2030 00:00:00 GMT", "Tue, 01 Jan 2030 00:01:30 GMT", "0"),
+        ("Tue, 01 Jan 2030 00:01:30 GMT", None, "Tue, 01 Jan 2030 00:01:30 GMT"),
+        ("Tue, 01 Jan 2030 00:01:30 GMT", "today", "Tue, 01 Jan 2030 00:01:30 GMT"),
+        ("soon", "Tue, 01 Jan 2030 00:00:00 GMT", "soon"),
+        ("7", "Tue, 01 Jan 2030 00:00:00 GMT", "7"),
+        (None, "Tue, 01 Jan 2030 00:00:00 GMT", None),
+    ],
+)
+def test_until_when_is_reckoned_by_the_clock_of_whoever_says_so(
+    header: str | None, date: str | None, told: str | None
+) -> None:
+    assert failures.by_senders_clock(header, date) == told
+
+
 def test_throttled_carries_how_long_to_wait() -> None:
     assert failures.by_status(Failed("fake", "r", 429, "30"), Code.NAME_UNKNOWN).retry_after == 30
     assert failures.by_status(Failed("fake", "r", 429), Code.NAME_UNKNOWN).retry_after == 60
