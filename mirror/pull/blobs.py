@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 
-from mirror.errors import Absent, Code, Denied, Nonsense
+from mirror.errors import Absent, Code, Denied
 from mirror.flights import Flights
 from mirror.oci.digest import Digest
 from mirror.outcome import Outcome
@@ -72,19 +72,21 @@ class Blobs:
 
         Raises UpstreamError when neither we nor the upstream can give it, before a byte is promised. May be cancelled.
         """
-        if self._proof(target, digest) is None:
+        proof = self._proof(target, digest)
+        if proof is None:
             self._refuse_absent(target, digest)
             held = await self._held(digest)
             if held is not None:
                 await self._ask(target, digest, held)
-        proof = self._proof(target, digest)
+                proof = self._proof(target, digest)
         if proof is not None:
             stored = await self._stored(digest, proof)
             if stored is not None:
                 return stored
             self._refuse_absent(target, digest)
-        if self._fetched_for_another(target, digest) and self._proof(target, digest) is None:
-            await self._ask(target, digest)
+        fetch = self._fetches.find(target, digest)
+        if fetch is not None and fetch.target.place != target.place and self._proof(target, digest) is None:
+            await self._ask(target, digest, fetch.growth.total)
         return await self._follow(target, digest, wish)
 
     async def head(self, target: Target, digest: Digest) -> FoundBlob:
@@ -157,24 +159,18 @@ class Blobs:
         """The upstream's word that this repository has the blob, if it was ever given."""
         return self._store.facts.member(target.name, target.repository, str(digest))
 
-    def _fetched_for_another(self, target: Target, digest: Digest) -> bool:
-        fetch = self._fetches.find(target, digest)
-        return fetch is not None and fetch.target.place != target.place
-
     async def _ask(self, target: Target, digest: Digest, held: int | None = None) -> int | None:
         """Ask the upstream whether this repository has the blob, and note that it does; its size if that was said.
 
-        `held`: the size of what is here. Who names another one does not have it, whatever else it says.
+        `held`: the size of what is here, or on its way. Raises Nonsense when another one is named.
         """
 
         async def asked() -> int | None:
             try:
-                size = await target.upstream.registry.head_blob(target.repository, digest)
+                size = await target.upstream.registry.head_blob(target.repository, digest, held)
             except Absent:
                 self._store.facts.put_absent(absence_of(target, digest), target.upstream.policy.not_found_ttl)
                 raise
-            if None not in (held, size) and held != size:
-                raise Nonsense(f"{target.name} says that it has that blob, but with another size than it has")
             self._store.facts.prove(Member(target.name, target.repository, str(digest)))
             return size
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+from functools import partial
 
 from mirror.errors import (
     Absent,
@@ -49,10 +51,12 @@ class Fetch:
         """`resumes`: how many tries of a broken body may bring nothing."""
         self.digest = digest
         self.target = target
-        self.growth = Growth()
+        self.growth = Growth(partial(store.start, os.close))
         self.ended = asyncio.Event()  # what could be kept of it is
         self.sink = Sink(digest, store, self.growth)
         self._store = store
+        store.removal.readers.enter(digest)  # also for those who read on when it has ended
+        self.growth.on_closed = partial(store.removal.readers.leave, digest)
         self._resumes = resumes
         self.patience = Patience()
         self._source: BlobBody | None = None  # that was read last
@@ -98,7 +102,7 @@ class Fetch:
                 stored.close()
                 raise
             growth.turn(stored.descriptor, growth.progress)
-        await self.ask()
+        await self.ask(stored.size)
         growth.complete(stored.size)
 
     async def _download(self) -> None:
@@ -115,7 +119,10 @@ class Fetch:
             await sink.leave()
             raise
         self.growth.complete(sink.offset)  # readers need not wait for the disk
-        await sink.keep()
+        try:
+            await asyncio.sleep(0)  # they have their last byte before a thread that keeps it is in their way
+        finally:
+            await sink.keep()
 
     async def _bring(self) -> None:
         """Bring the sink to its end, over as many connections at a time as may be used."""
@@ -134,7 +141,7 @@ class Fetch:
         """Bring the sink to its end, over as many bodies as that takes (F7)."""
         sink = self.sink
         if sink.offset == sink.total:
-            await self.ask()  # an earlier process ended just before its commit: perhaps for another repository
+            await self.ask(sink.total)  # an earlier process ended just before its commit, perhaps for somebody else
         barren, by_range = 0, True
         while sink.total is None or sink.offset < sink.total:
             before = sink.offset
@@ -225,11 +232,11 @@ class Fetch:
                 await self.sink.append(fresh)
         return True
 
-    async def ask(self) -> None:
-        """Have the upstream's word that this repository has the blob, unless we have it."""
+    async def ask(self, held: int | None) -> None:
+        """Have the upstream's word that this repository has the blob, of the size that is known, unless we have it."""
         target = self.target
         if self._store.facts.member(target.name, target.repository, str(self.digest)) is None:
-            await target.upstream.registry.head_blob(target.repository, self.digest)
+            await target.upstream.registry.head_blob(target.repository, self.digest, held)
             self.prove()
 
     def prove(self) -> None:

@@ -114,7 +114,7 @@ class Following:
             if heard.place == fetch.target.place:
                 fetch.prove()
             else:
-                await fetch.ask()
+                await fetch.ask(heard.total)
             growth.begin(heard.total, heard.offset)
         if heard.size is not None:
             growth.complete(heard.size)

@@ -124,10 +124,16 @@ class Registry:
 
         return await self._endpoints.first(attempt)
 
-    async def head_blob(self, repository: str, digest: Digest) -> int | None:
-        """The blob's size, None if the upstream has it and does not say. Absent has the code BLOB_UNKNOWN."""
+    async def head_blob(self, repository: str, digest: Digest, held: int | None = None) -> int | None:
+        """The blob's size, None if the upstream has it and does not say. Absent has the code BLOB_UNKNOWN.
+
+        `held`: the size that it is known to have. Who names another one does not have it: Nonsense.
+        """
         question = Question("head_blob", "HEAD", repository, f"blobs/{digest}", Code.BLOB_UNKNOWN)
-        return await self._endpoints.first(lambda endpoint: heads.blob_size(endpoint, question))
+        size = await self._endpoints.first(lambda endpoint: heads.blob_size(endpoint, question))
+        if None not in (held, size) and held != size:
+            raise Nonsense(f"{self.name} says that it has that blob, but with another size than it has")
+        return size
 
     def blob(
         self, repository: str, digest: Digest, offset: int = 0, stop: int | None = None

@@ -191,3 +191,25 @@ async def test_who_names_another_size_does_not_have_it(setting: Setting) -> None
     refused = await setting.ask("GET", f"other.test/{OWNER}", setting.paths["layer"])
     assert (refused.status, setting.other.count("HEAD", "/blobs/")) == (502, 1)
     assert LAYER[:1000] not in refused.body
+
+
+@pytest.mark.parametrize("asked", [FRIEND, f"other.test/{OWNER}"])
+async def test_who_names_another_size_than_what_is_on_its_way_does_not_have_it(setting: Setting, asked: str) -> None:
+    gate, layer = Gate(100_000), setting.paths["layer"]
+    gate.release()
+    setting.registry.fail(Fault(gate=gate), "GET", "/blobs/")
+    setting.other.push_image(OWNER, "latest", [LAYER])
+    for registry in (setting.registry, setting.other):
+        registry.fail(Fault(length=5), "HEAD", "/blobs/")
+    async with setting.mirror.session.get(f"{setting.mirror.url}/v2/{OWNER}/{layer}") as owner:  # its size is known
+        refused = spawn(setting.ask("GET", asked, layer), "refused")
+        try:
+            if asked == FRIEND:
+                await setting.registry.arrived("HEAD", f"/v2/{FRIEND}/")
+            else:
+                await until(lambda: len(setting.mirror.mirror.pulls.fetches) == 2)
+        finally:
+            gate.open()
+        assert await owner.read() == LAYER
+        assert (await refused).status == 502
+    assert setting.registry.count("HEAD", "/blobs/") + setting.other.count("HEAD", "/blobs/") == 1

@@ -46,6 +46,14 @@ async def test_a_blob_that_a_head_is_refused_is_told_by_the_head_of_a_get(status
         assert _asked(server) == ["HEAD", "GET"]
 
 
+async def test_who_names_another_size_of_a_blob_does_not_have_it() -> None:
+    async with FakeRegistry() as server, opened(Upstream(endpoints=(server.url,))) as registry:
+        digest = server.push_blob("a/b", b"blob")
+        assert await registry.head_blob("a/b", digest, 4) == 4
+        with pytest.raises(Nonsense, match="another size"):
+            await registry.head_blob("a/b", digest, 5)
+
+
 async def test_a_blob_that_a_head_calls_absent_is_absent() -> None:
     async with FakeRegistry() as server, opened(Upstream(endpoints=(server.url,))) as registry:
         with pytest.raises(Absent):
