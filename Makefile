@@ -26,10 +26,11 @@ SOURCES := mirror tests bench
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2> /dev/null)
 RUNTIME := $(VENV)/runtime-$(VERSION).stamp
 TEST := $(VENV)/test-$(VERSION).stamp
+MUTMUT := $(VENV)/mutmut-$(VERSION)
 # An environment whose Python has gone since, with an upgrade of the system, is made anew as well.
 GONE := $(shell $(VENV)/bin/python -c '' 2> /dev/null || echo FORCE)
 
-.PHONY: serve test lint types bench soak image help packages FORCE
+.PHONY: serve test lint types bench soak mutants image help packages FORCE
 
 serve: $(RUNTIME) ## Run the mirror on 127.0.0.1:5000 (ARGS="--config mirror.yml" for more)
 	@exec $(VENV)/bin/python -m mirror serve $(ARGS)
@@ -65,6 +66,13 @@ soak: packages $(TEST) ## Run the long tests: faults, random input, load, real c
 	done; \
 	$(VENV)/bin/python -m tests.support.measured; \
 	exit $$status
+
+mutants: $(TEST) $(MUTMUT).stamp ## Count the mutants of the files that decide which their tests catch; takes hours (ARGS="store/blobs")
+	@PYTHONPATH=$(MUTMUT) $(VENV)/bin/python -m tests.support.mutants $(ARGS)
+
+$(MUTMUT).stamp: $(TEST) requirements-mutants.lock
+	@$(PIP) --no-deps --require-hashes --target $(MUTMUT) --requirement requirements-mutants.lock
+	@touch $@
 
 image: ## Build the container image with docker, podman or buildah (IMAGE=mirror:latest)
 	@if docker info > /dev/null 2>&1; then engine=docker; \

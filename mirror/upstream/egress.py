@@ -56,7 +56,7 @@ class AddressForbidden(OSError):
 def forbidden(address: str) -> bool:
     """Whether this numeric address is none that a registry on the public internet has reason to name."""
     try:
-        parsed = ip_address(address.partition("%")[0])
+        parsed = ip_address(address)
     except ValueError:
         return True
     if isinstance(parsed, IPv6Address):

@@ -41,7 +41,7 @@ def registrable(host: str) -> str | None:
     try:
         ipaddress.ip_address(host)
     except ValueError:
-        if host == "localhost" or host.endswith(".localhost"):
+        if host.endswith(".localhost"):
             return None
         return _suffixes().privatesuffix(host)
     return None

@@ -36,6 +36,7 @@ HEADERS: list[tuple[str, Read]] = [
     ("Bearer realm=https://h/t?a=b&c=d, service=x", [("bearer", {"realm": "https://h/t?a=b&c=d", "service": "x"})]),
     ('BASIC realm="Sonatype Nexus Repository Manager"', [("basic", {"realm": "Sonatype Nexus Repository Manager"})]),
     ("Basic realm=My Registry", [("basic", {"realm": "My Registry"})]),
+    ("Basic realm=X, X", [("basic", {"realm": "X"}), ("x", {})]),
     (
         'Basic realm="a", Bearer realm="b", service=c',
         [("basic", {"realm": "a"}), ("bearer", {"realm": "b", "service": "c"})],
@@ -60,6 +61,8 @@ DROPPED: list[tuple[str, Read]] = [
     ('Basic realm="c", Bearer realm="a", realm="b"', [("basic", {"realm": "c"})]),
     ('Bearer realm="a\nb", Basic realm=c', [("basic", {"realm": "c"})]),
     ('Bearer realm="a\\\x00b"', []),
+    ('Bearer realm="a"\n, Basic', [("basic", {})]),
+    ('\xa0Bearer realm="a"', []),
     ("Bearer realm=\ud800", []),
     ('Bearer realm="a"b, Basic', [("basic", {})]),
     ('Bearer realm="a" "b"', []),
@@ -118,6 +121,7 @@ def test_more_than_a_registry_has_reason_to_send_is_refused(values: list[str]) -
 
 def test_as_many_as_the_limits_say_are_read() -> None:
     assert len(read(*["Basic"] * 16)) == 16
+    assert len(read("Basic realm=" + "x" * 8180)) == 1
     assert len(read("Bearer " + ", ".join(f"p{number}=x" for number in range(32)))[0][1]) == 32
 
 

@@ -90,6 +90,7 @@ def test_a_refusal_does_not_repeat_what_was_refused() -> None:
             Digest.parse(text)
         messages.add(str(refusal.value))
     assert len(messages) == 1
+    assert "sha256 or sha512 digest in lower-case hexadecimal" in messages.pop()  # but says what would be taken
 
 
 def test_an_invalid_digest_cannot_be_constructed_either() -> None:

@@ -10,13 +10,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import diskcache
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mirror.oci.digest import Digest
-from mirror.store.catalog import Catalog, Key, Note, TagRecord, TextDisk, member_note, noted_member
+from mirror.store.catalog import Catalog, Key, Note, TagRecord, member_note, noted_member
 from mirror.store.index import Member
 
 KEY = Key("tag", "docker.io", "library/alpine", "latest")
@@ -248,20 +247,6 @@ def test_the_trap_would_spring() -> None:
     pickle.loads(PICKLE)
     assert Trap.sprung
     Trap.sprung = False
-
-
-@pytest.mark.parametrize("thing", [b"bytes", 5, 1.5, None, ["list"], Trap()])
-def test_nothing_but_text_is_put_in(tmp_path: Path, thing: object) -> None:
-    disk = TextDisk(str(tmp_path))
-    with pytest.raises(ValueError, match="text only"):
-        disk.put(thing)
-    with pytest.raises(ValueError, match="text only"):
-        disk.store(thing, False)
-    with pytest.raises(ValueError, match="no files"):
-        disk.store("text", True)
-    with pytest.raises(ValueError, match="not text"):
-        disk.fetch(diskcache.core.MODE_RAW, None, "text", True)
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_facts_are_forgotten_by_how_their_names_begin(catalog: Catalog) -> None:

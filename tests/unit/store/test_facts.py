@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
 from mirror.oci.digest import Digest
@@ -13,7 +10,6 @@ from mirror.store.databases import Databases
 from mirror.store.facts import Facts
 from mirror.store.index import Member
 from mirror.store.listing import Listing
-from tests.support.caches import layout_at
 
 DIGEST = str(Digest.of(b"manifest"))
 OTHER = str(Digest.of(b"signed manifest"))
@@ -32,14 +28,6 @@ class Clock:
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
-
-
-@pytest.fixture
-async def databases(tmp_path: Path) -> AsyncIterator[Databases]:
-    with layout_at(tmp_path) as layout:
-        opened = Databases(layout)
-        yield opened
-        await opened.aclose()
 
 
 def _facts(databases: Databases, clock: Clock) -> Facts:

@@ -1,4 +1,4 @@
-"""The index: blobs by last use, membership and tags; and what is wrong with a file that is none."""
+"""The index: blobs by last use, membership and tags."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from mirror.store.choice import larger_than, least_used
-from mirror.store.index import DatabaseError, Index, Member, TagRow, check, is_broken
+from mirror.store.choice import larger_than
+from mirror.store.index import DatabaseError, Index, Member, TagRow
 from mirror.store.ingest import Stamp
+from tests.support.stocked import least_used
 
 STAMP = Stamp(size=10, mtime_ns=1_700_000_000_123_456_789, inode=42)
 
@@ -38,7 +39,7 @@ def test_finding_what_is_known_changes_nothing(index: Index) -> None:
     index.put_blob("blob", STAMP, 5.0)
     index.find_blobs([("blob", 999, 1.0)])
     assert index.stamp("blob") == STAMP
-    assert list(least_used(index)) == [("blob", 10)]
+    assert least_used(index) == [("blob", 10)]
 
 
 def test_verifying_anew_keeps_the_last_use_and_the_pin(index: Index) -> None:
@@ -56,9 +57,9 @@ def test_the_longest_unused_come_first_and_pinned_ones_not_at_all(index: Index) 
         index.find_blobs([(digest, number, float(number))])
     index.touch({"a": 10.0, "unknown": 11.0})
     index.write("UPDATE blobs SET pinned = 1 WHERE digest = ?", ("c",))
-    assert list(least_used(index)) == [("b", 1), ("d", 3), ("a", 0)]
+    assert least_used(index) == [("b", 1), ("d", 3), ("a", 0)]
     index.write("UPDATE blobs SET pinned = 0 WHERE digest = ?", ("c",))
-    assert list(least_used(index)) == [("b", 1), ("c", 2), ("d", 3), ("a", 0)]
+    assert least_used(index) == [("b", 1), ("c", 2), ("d", 3), ("a", 0)]
 
 
 def test_a_use_is_never_moved_back(index: Index) -> None:
@@ -188,54 +189,3 @@ def test_a_reader_sees_what_another_connection_has_committed(index: Index, tmp_p
         assert index.size() == 0
     assert index.size() == 1
     writer.close()
-
-
-# files that are none of ours
-
-
-def test_nothing_and_a_sound_file_pass_the_check(tmp_path: Path) -> None:
-    check(tmp_path / "index.db")
-    assert list(tmp_path.iterdir()) == []
-    Index(tmp_path).close()
-    check(tmp_path / "index.db")
-
-
-def test_a_file_that_is_no_database_is_broken(tmp_path: Path) -> None:
-    (tmp_path / "index.db").write_bytes(b"garbage" * 1000)
-    with pytest.raises(DatabaseError) as raised:
-        check(tmp_path / "index.db")
-    assert is_broken(raised.value)
-
-
-def test_a_page_that_was_overwritten_is_found(tmp_path: Path) -> None:
-    index = Index(tmp_path)
-    with index:
-        for number in range(2000):
-            index.find_blobs([(f"{number:064}", 1, 0.0)])
-    index.close()
-    data = bytearray((tmp_path / "index.db").read_bytes())
-    middle = len(data) // 4096 // 2 * 4096
-    data[middle : middle + 4096] = b"\xff" * 4096
-    (tmp_path / "index.db").write_bytes(data)
-    with pytest.raises(DatabaseError) as raised:
-        check(tmp_path / "index.db")
-    assert is_broken(raised.value)
-
-
-def test_somebody_else_s_tables_are_broken_ones(tmp_path: Path) -> None:
-    other = sqlite3.connect(tmp_path / "index.db")
-    other.execute("CREATE TABLE blobs (name TEXT)")
-    other.close()
-    with pytest.raises(DatabaseError) as raised:
-        Index(tmp_path)
-    assert is_broken(raised.value)
-
-
-def test_a_locked_database_is_not_a_broken_one(tmp_path: Path) -> None:
-    other = sqlite3.connect(tmp_path / "index.db", isolation_level=None)
-    other.execute("PRAGMA locking_mode = exclusive")
-    other.execute("BEGIN EXCLUSIVE")
-    with pytest.raises(DatabaseError, match="locked") as raised:
-        Index(tmp_path)
-    assert not is_broken(raised.value)
-    other.close()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import platform
 from concurrent.futures import ThreadPoolExecutor
 
-from mirror.store.leisure import read_at_leisure, reads_at_leisure
+from mirror.store.leisure import read_at_leisure
+from tests.support.leisure import reads_at_leisure
 
 
 def test_only_the_thread_that_asks_for_it_reads_at_leisure() -> None:

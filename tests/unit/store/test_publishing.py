@@ -9,6 +9,7 @@ import pytest
 from mirror.errors import DigestMismatch
 from mirror.store.publishing import store_whole
 from tests.support.caches import blob, layout_at, published, under_way
+from tests.support.faulty_disk import FaultyDisk
 from tests.support.siblings import stores
 
 DIGEST, DATA = blob(1, 5000)
@@ -24,6 +25,15 @@ def test_a_small_blob_is_stored_in_one_go(tmp_path: Path) -> None:
             store_whole(layout, blob(2)[0], DATA, durable=True)
     assert published(tmp_path) == [str(DIGEST)]
     assert under_way(tmp_path) == []
+
+
+@pytest.mark.parametrize(("durable", "syncs"), [(True, 2), (False, 0)])
+def test_a_small_blob_is_as_durable_as_it_is_asked_to_be(tmp_path: Path, durable: bool, syncs: int) -> None:
+    disk = FaultyDisk()
+    with layout_at(tmp_path, disk) as layout:
+        disk.disarm()  # begins a new trace
+        store_whole(layout, DIGEST, DATA, durable)
+        assert disk.calls.count("sync") == syncs
 
 
 async def test_what_is_published_is_told_once(tmp_path: Path) -> None:

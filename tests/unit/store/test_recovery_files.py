@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from mirror.oci.digest import Digest
-from mirror.store.choice import least_used
 from mirror.store.index import Index
 from mirror.store.ingest import Stamp
 from mirror.store.layout import Layout
 from mirror.store.recovery import reconcile
 from tests.support.caches import blob, layout_at, path_of
+from tests.support.stocked import least_used
 
 DIGEST, DATA = blob(1)
 NAME = str(DIGEST)

@@ -12,13 +12,14 @@ from pathlib import Path
 import pytest
 
 from mirror.store.filesystem import Filesystem
-from mirror.store.leisure import read_at_leisure, reads_at_leisure
+from mirror.store.leisure import read_at_leisure
 from mirror.store.scrub import Scrub, tell_of_a_fault
 from mirror.store.scrub_note import Progress, read_progress
 from mirror.tasks import end, spawn
 from tests.support.caches import blob, flip, path_of, published
 from tests.support.clock import Clock
 from tests.support.houses import House, house_at
+from tests.support.leisure import reads_at_leisure
 from tests.support.pauses import Pauses
 
 DAY = 86400.0
@@ -122,6 +123,16 @@ async def test_what_is_corrupt_is_quarantined_before_anybody_asks(
         assert len(list((tmp_path / "quarantine").iterdir())) == 1
         assert house.blobs.quarantine.taken == 1
         assert f"it is quarantined and will be fetched again: {bad}" in caplog.text
+
+
+async def test_one_blob_can_be_read_at_once_by_whoever_wants_to_know(tmp_path: Path) -> None:
+    async with house_at(tmp_path) as house:
+        good, bad, gone = house.put(1, 2, 3)
+        _flip_unseen(path_of(tmp_path, bad))
+        path_of(tmp_path, gone).unlink()
+        async with _scrub(house, Spells()).at_hand() as was_corrupt:
+            assert [await was_corrupt(digest) for digest in (good, bad, gone, bad)] == [False, True, False, False]
+        assert published(tmp_path) == [str(good)]
 
 
 async def test_two_files_that_were_exchanged_are_both_found(tmp_path: Path) -> None:

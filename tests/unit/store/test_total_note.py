@@ -21,9 +21,17 @@ def directory(tmp_path: Path) -> Iterator[int]:
 def test_what_was_noted_last_is_what_is_noted(directory: int) -> None:
     files = FaultyDisk()
     assert noted_total(files, directory) is None
-    note_total(files, directory, 10**18)
-    note_total(files, directory, 7)
+    assert note_total(files, directory, 10**18, None) == 10**18
+    assert note_total(files, directory, 7, 10**18) == 7
     assert noted_total(files, directory) == 7
+
+
+@pytest.mark.parametrize("total", [None, 7])
+def test_what_is_noted_already_or_nothing_touches_no_disk(directory: int, total: int | None) -> None:
+    files = FaultyDisk()
+    files.disarm()
+    assert note_total(files, directory, total, 7) == 7
+    assert files.trace == []
 
 
 @pytest.mark.parametrize("text", ["", "-1", "12 ", "x", "\u0661"])
@@ -37,6 +45,6 @@ def test_a_note_that_cannot_be_written_closes_what_it_has_opened(directory: int)
     files.arm(1, Fault(ENOSPC))
     before = len(os.listdir("/proc/self/fd"))
     with pytest.raises(OSError, match="No space left"):
-        note_total(files, directory, 7)
+        note_total(files, directory, 7, None)
     assert files.fired
     assert len(os.listdir("/proc/self/fd")) == before

@@ -56,7 +56,7 @@ async def test_a_refused_basic_login_is_not_shown_again_for_half_a_minute() -> N
     async with transport(upstream) as session:
         access = _access(session, Door("fake", URL("https://registry.test")), upstream, clock)
         proof = await access.answer(["Basic realm=x"], "a/b", None)
-        with pytest.raises(Denied, match="has just refused our login"):
+        with pytest.raises(Denied, match=r"^fake: registry\.test has just refused our login$"):
             await access.answer(["Basic realm=x"], "a/b", proof)
         with pytest.raises(Denied):
             await access.proof("c")
@@ -69,7 +69,7 @@ async def test_bearer_is_answered_with_a_token_for_our_scope_only() -> None:
         server.require_bearer()
         access = _access(session, Door("fake", URL(server.url)), Upstream())
         proof = await access.answer([_bearer(server.realm)], "a/b", None)
-        assert proof.header == "Bearer token-1"
+        assert (proof.header, proof.repository) == ("Bearer token-1", "a/b")
         assert await access.proof("a/b") == proof
         assert (await access.proof("c")) != proof
         assert [seen.query.rpartition("scope=")[2] for seen in server.requests] == [

@@ -118,8 +118,8 @@ async def test_a_login_that_earns_a_400_is_replaced_if_there_is_another(tmp_path
         script.does(printing("AWS", "rotated"))
         clock.advance(10)
         better = await access.renewed("a/b", proof)
-    assert better is not None
-    assert better.login == Login("AWS", "rotated")
+    login = Login("AWS", "rotated")
+    assert better == Proof(login.basic(), "a/b", login=login)
 
 
 async def test_a_login_that_cannot_be_had_is_no_refusal(tmp_path: Path) -> None:
@@ -185,6 +185,59 @@ async def test_a_login_that_is_accepted_is_refused_for_one_repository_alone(tmp_
         with pytest.raises(Denied, match="has just refused our login"):
             await access.answer(BASIC, "secret", proof)
         assert await access.proof("a/b") is not None
+
+
+async def test_a_login_that_was_good_is_still_shown_where_it_was_accepted(tmp_path: Path) -> None:
+    credentials = _docker(tmp_path, username="alice", password="canary")
+    async with transport(Upstream()) as session:
+        access = _access(session, "https://registry.test", credentials, Clock())
+        good = await access.answer(BASIC, "a/b", None)
+        access.accepted(good)
+        for repository in ("secret", "another"):
+            proof = await access.proof(repository)
+            assert proof is not None
+            access.refused(proof)
+        with pytest.raises(Denied, match="has just refused our login"):
+            await access.proof("third")
+        assert await access.proof("a/b") == good
+
+
+async def test_a_login_that_was_refused_while_another_waited_to_show_it_is_not_shown_again(tmp_path: Path) -> None:
+    credentials = _docker(tmp_path, username="alice", password="canary")
+    async with transport(Upstream()) as session:
+        access = _access(session, "https://registry.test", credentials, Clock())
+        first, second = await access.answer(BASIC, "a/b", None), await access.proof("c")
+        async with access.showing(first):
+            access.refused(first)
+        with pytest.raises(Denied, match="has just refused our login"):
+            async with access.showing(second):
+                pass
+
+
+async def test_a_repository_that_was_refused_to_a_good_login_is_not_asked_for_with_it(tmp_path: Path) -> None:
+    credentials = _docker(tmp_path, username="alice", password="canary")
+    async with transport(Upstream()) as session:
+        access = _access(session, "https://registry.test", credentials, Clock())
+        access.accepted(await access.answer(BASIC, "a/b", None))
+        waiting = await access.proof("secret")
+        assert waiting is not None
+        access.refused(waiting)
+        with pytest.raises(Denied, match="has just refused our login"):
+            async with access.showing(waiting):
+                pass
+        async with access.showing(await access.proof("a/b")):
+            pass
+
+
+async def test_a_login_that_is_taken_away_is_asked_for_anew(tmp_path: Path) -> None:
+    async with transport(Upstream()) as session:
+        credentials = _docker(tmp_path, username="alice", password="canary")
+        access = _access(session, "https://registry.test", credentials, Clock())
+        await access.answer(BASIC, "a/b", None)
+        _file(tmp_path / "config.json", "{}")
+        with pytest.raises(Denied, match=r"^fake: registry\.test asks for a login, and there is none for it$"):
+            await access.proof("a/b")
+        assert await access.proof("a/b") is None  # the next challenge may be one that can be answered
 
 
 async def test_a_proof_that_is_no_login_is_shown_by_all_at_once(tmp_path: Path) -> None:

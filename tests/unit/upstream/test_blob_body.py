@@ -9,8 +9,8 @@ import pytest
 from mirror.config.settings import Upstream
 from mirror.errors import Interrupted, Nonsense
 from mirror.oci.digest import Digest
+from mirror.trickle import SPAN
 from mirror.upstream.blob_body import BlobBody
-from mirror.upstream.trickle import SPAN
 from tests.support.clock import Clock
 from tests.support.faults import Never
 from tests.support.raw import Close, RawUpstream, Script, Until, answer
@@ -70,6 +70,20 @@ async def test_a_whole_blob_is_read_from_its_beginning(script: Script, total: in
         assert await _rest(body) == DATA
         assert await body.read() == b""
         assert "range" not in server.requests[0].headers
+
+
+@pytest.mark.parametrize(
+    ("script", "told"),
+    [
+        ([answer("200 OK", ["Content-Length: 100"], DATA)], True),
+        ([answer("200 OK", [CHUNKED], b"64\r\n" + DATA + b"\r\n0\r\n\r\n")], False),
+    ],
+)
+async def test_that_all_has_come_is_known_where_the_length_was_announced(script: Script, told: bool) -> None:
+    async with _reading(script) as (body, _):
+        assert not body.has_come
+        assert await _rest(body) == DATA
+        assert body.has_come is told
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import socket
 
 import aiohttp
@@ -123,16 +124,20 @@ def test_forbidden_addresses_are_told_by_any_spelling(host: str) -> None:
     assert egress.forbidden_name(host)
 
 
-@pytest.mark.parametrize("host", [*PUBLIC, "registry.test", "3.registry.test", "localhost.test", "0x7f.test", "cafe"])
+@pytest.mark.parametrize(
+    "host", [*PUBLIC, "registry.test", "3.registry.test", "localhost.test", "localhostX", "0x7f.test", "cafe"]
+)
 def test_names_and_public_addresses_may_be_dialled_by_their_looks(host: str) -> None:
     assert not egress.forbidden_name(host)
 
 
 def test_a_socket_is_made_for_a_public_address_only() -> None:
-    with egress.guarded_socket((socket.AF_INET, socket.SOCK_STREAM, 0, "", ("8.8.8.8", 443))) as made:
-        assert made.family == socket.AF_INET
-    with pytest.raises(egress.AddressForbidden):
+    target = (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", ("8.8.8.8", 443))
+    with egress.guarded_socket(target) as made:
+        assert (made.family, made.type, made.proto) == target[:3]
+    with pytest.raises(egress.AddressForbidden, match="the address is private or reserved") as caught:
         egress.guarded_socket((socket.AF_INET6, socket.SOCK_STREAM, 0, "", ("::ffff:127.0.0.1", 443, 0, 0)))
+    assert caught.value.errno == errno.EACCES
 
 
 async def test_a_name_that_turns_to_a_private_address_is_stopped_at_the_socket() -> None:

@@ -24,6 +24,7 @@ BASE = URL("https://registry.test/v2/a/blobs/x?y=1")
         ("https://1.2.3.4/a", "https://1.2.3.4/a"),
         (f"https://{'a' * 63}.test/", f"https://{'a' * 63}.test/"),
         (f"https://{'a.' * 126}b/", f"https://{'a.' * 126}b/"),
+        (f"https://cdn.test/{'a' * 8175}", f"https://cdn.test/{'a' * 8175}"),
     ],
 )
 def test_an_address_is_resolved_and_kept_to_the_byte(text: str, read: str) -> None:
@@ -59,7 +60,7 @@ def test_an_address_is_resolved_and_kept_to_the_byte(text: str, read: str) -> No
         "https://cdn.test../",
         f"https://{'a' * 64}.test/",
         f"https://{'a.' * 127}b/",
-        "https://cdn.test/" + "a" * 8192,
+        f"https://cdn.test/{'a' * 8176}",
     ],
 )
 def test_what_is_never_dialled_is_refused_without_an_echo(text: str) -> None:

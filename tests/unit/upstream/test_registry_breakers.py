@@ -69,6 +69,18 @@ async def test_a_retry_after_may_be_a_date() -> None:
         assert registry.endpoints[0].probe_in == 3600  # not for ever, whatever was said
 
 
+@pytest.mark.parametrize("year", [2000, 2099])
+async def test_a_clock_that_is_years_off_does_not_change_when_to_try_again(year: int) -> None:
+    async with FakeRegistry() as server, opened(_of(server)) as registry:
+        by_its_clock = {
+            "Date": f"Wed, 21 Oct {year} 07:28:00 GMT",
+            "Retry-After": f"Wed, 21 Oct {year} 07:29:30 GMT",
+        }
+        server.fail(Fault(status=429, headers=by_its_clock))
+        assert (await _failed(registry, "manifest")).retry_after == 90
+        assert 80 < (registry.endpoints[0].probe_in or 0) <= 90
+
+
 async def test_a_spent_pull_budget_stops_pulls_and_nothing_that_is_free() -> None:
     clock = Clock()
     async with FakeRegistry() as server, opened(_of(server), Setting(clock=clock)) as registry:

@@ -52,7 +52,20 @@ async def test_an_address_comes_with_its_zone(address: tuple[Any, ...], host: st
     family = socket.AF_INET6 if len(address) > 2 else socket.AF_INET
     async with made(lambda *_: [(family, socket.SOCK_STREAM, 6, "", address)]) as resolver:
         (found,) = await resolver.resolve("a.test", 80)
-    assert (found["host"], found["port"], found["family"]) == (host, 80, family)
+    assert (found["host"], found["port"], found["family"], found["proto"]) == (host, 80, family, 6)
+    assert found["flags"] == socket.AI_NUMERICHOST | socket.AI_NUMERICSERV  # nobody looks it up once more
+
+
+async def test_the_system_is_asked_for_a_name_alone_unless_more_is_said() -> None:
+    asked: list[tuple[Any, ...]] = []
+
+    def lookup(*question: object) -> list[tuple[Any, ...]]:
+        asked.append((*question, threading.current_thread().name.partition("_")[0]))
+        return []
+
+    async with made(lookup) as resolver:
+        assert await resolver.resolve("a.test") == []
+    assert asked == [("a.test", 0, socket.AF_INET, "resolver")]
 
 
 async def test_names_that_take_their_time_hold_up_neither_other_names_nor_other_threads() -> None:
@@ -94,3 +107,21 @@ async def test_closing_waits_for_no_name() -> None:
     assert not answer.is_set()
     answer.set()
     assert await asking == []
+
+
+async def test_names_that_still_wait_for_a_thread_are_given_up_by_closing() -> None:
+    asked, answer = threading.Semaphore(0), threading.Event()
+
+    def lookup(*_: object) -> list[tuple[Any, ...]]:
+        asked.release()
+        answer.wait(30)
+        return []
+
+    async with made(lookup) as resolver:
+        asking = [spawn(resolver.resolve("a.test"), "asking") for _ in range(70)]
+        for _ in range(64):
+            await asyncio.to_thread(asked.acquire)
+    answer.set()
+    outcomes = await asyncio.gather(*asking, return_exceptions=True)
+    assert [outcome == [] for outcome in outcomes].count(True) == 64
+    assert [isinstance(outcome, asyncio.CancelledError) for outcome in outcomes].count(True) == 6

@@ -44,7 +44,9 @@ def test_a_lifetime_is_kept_within_reason(told: object, seconds: float) -> None:
     assert parse(json.dumps({"token": "t", "expires_in": told}).encode(), 0.0).lifetime == seconds
 
 
-@pytest.mark.parametrize(("told", "seconds"), [(300, 10), (10, 10), (4.5, 4.5), (0, 10), (-1, 10), (None, 10)])
+@pytest.mark.parametrize(
+    ("told", "seconds"), [(300, 10), (10, 10), (4.5, 4.5), (0.5, 0.5), (0, 10), (-1, 10), (None, 10)]
+)
 def test_a_token_is_young_for_ten_seconds_unless_it_expires_before(told: object, seconds: float) -> None:
     token = parse(json.dumps({"token": "t", "expires_in": told}).encode(), 1000.0)
     assert token.young(1000.0 + seconds - 0.1)
@@ -101,7 +103,9 @@ DATE = "Sat, 01 Aug 2026 12:00:00 GMT"
         ("2026-08-01T11:58:20Z", 200),
         ("2026-08-01T11:58:20.123456789Z", 200.123456),
         ("2026-08-01T13:58:20+02:00", 200),
+        ("2026-08-01T11:59:59.5Z", 299.5),
         ("2026-08-01T11:55:01Z", 10),  # never less
+        ("2026-08-01T11:55:00Z", 300),
         ("2026-08-01T11:00:00Z", 300),  # no server gives out what is over: its clocks disagree
         ("2026-08-01T12:01:00Z", 300),
         ("2026-08-01T11:58:20", 300),

@@ -18,7 +18,7 @@ def test_a_token_is_asked_for_by_get_with_our_scope() -> None:
     assert (asked.operation, asked.method, asked.body) == ("token", "GET", None)
     assert asked.url.path == "/token"
     assert dict(asked.url.query) == {"account": "x", "service": "registry.test", "scope": SCOPE}
-    assert "Authorization" not in asked.headers
+    assert asked.headers == {"Accept": "application/json"}
 
 
 def test_a_user_is_shown_by_basic() -> None:
