@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mirror import __version__
-from mirror.commands.invocation import config_option, fail, load, misconfigured, words
+from mirror.commands.invocation import INTERRUPTED, config_option, fail, load, misconfigured, words
 from mirror.commands.table import Later, Table
 from mirror.errors import ConfigurationError, MirrorError
 
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     import asyncio
 
     from mirror.config.settings import Settings
-
-INTERRUPTED = 130  # as shells report SIGINT
 
 LATER = {
     "ls": Later("mirror.commands.ls", "List the images that are cached."),
@@ -49,6 +47,7 @@ LATER = {
     "inventory": Later("mirror.commands.inventory", "Write what is here, for a mirror that sends what is not."),
     "pull": Later("mirror.commands.pull", "Have the mirror pull images, as docker pull would, and watch it."),
     "warm": Later("mirror.commands.warm", "Bring the images now that are to be kept ready."),
+    "rehearse": Later("mirror.commands.rehearse", "Tell which images would not survive an outage, and why."),
     "record": Later("mirror.commands.record", "Write a list of the images that were really pulled."),
 }
 
@@ -66,7 +65,13 @@ def main() -> None:
 @main.command()
 @config_option
 def serve(config: Path | None) -> None:
-    """Serve the registry, and the admin listener beside it, until SIGTERM or Ctrl-C."""
+    """Serve the registry, until SIGTERM or Ctrl-C.
+
+    Beside it the admin listener has the figures, and answers the other commands. Without a file the well-known
+    registries are served on 127.0.0.1:5000.
+
+    Example: mirror serve --config /etc/mirror/mirror.yml
+    """
     from mirror.config.surroundings import unusable_files
 
     settings = load(config, unusable_files)
@@ -91,10 +96,13 @@ def serve(config: Path | None) -> None:
 @main.command()
 @config_option
 def check(config: Path | None) -> None:
-    """Check the configuration and show what it amounts to, without secrets.
+    """Check the configuration, and show what it amounts to.
 
     Every mistake is told at once, one a line, with its place and the key that was probably meant. Files and the
-    directory of the cache are looked at as this user and from here; nothing is made and nobody is asked.
+    directory of the cache are looked at as this user and from here; nothing is made, nobody is asked, and no secret
+    is shown.
+
+    Example: mirror check --config mirror.yml
     """
     from mirror.config.cautions import cautions
     from mirror.config.loading import find
@@ -114,7 +122,12 @@ def check(config: Path | None) -> None:
 @config_option
 @click.option("--url", help="Ask this URL instead of /readyz on the configured admin listener.")
 def healthcheck(config: Path | None, url: str | None) -> None:
-    """Ask the running mirror whether it is ready; for container images and scripts."""
+    """Ask the running mirror whether it is ready.
+
+    For container images and scripts: the exit code is 0 when it is, and 1 when it is not, with the reason.
+
+    Example: mirror healthcheck && echo it is
+    """
     from mirror.healthcheck import ask, readiness_url
 
     try:

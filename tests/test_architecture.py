@@ -22,7 +22,8 @@ RINGS = {
     "pull": {"oci", "store", "upstream"},
     "server": {"oci", "pull"},
     "jobs": {"oci", "store", "pull"},
-    "admin": {"oci", "pull", "jobs", "bundles", "stock"},
+    "rehearsal": {"oci", "store", "pull", "jobs", "stock"},
+    "admin": {"oci", "pull", "jobs", "bundles", "stock", "rehearsal"},
     "bundles": {"oci", "store"},
     "stock": {"oci", "store"},
     "doctor": {"oci", "upstream"},
@@ -34,8 +35,8 @@ STORE_MAY_NOT_KNOW = {"mirror.config.settings"}  # it is told numbers and paths
 
 # A library that somebody might want to exchange one day lives in one place.
 HOMES = {
-    "diskcache": {"mirror/store/catalog.py"},
-    "sqlite3": {"mirror/store/index.py"},
+    "diskcache": {"mirror/store/text_cache.py"},
+    "sqlite3": {"mirror/store/index.py", "mirror/store/soundness.py"},
     "yaml": {"mirror/config/loading.py"},
     "cronsim": {"mirror/config/images.py"},
     "prometheus_client": {"mirror/metrics.py", "mirror/collectors.py", "mirror/figures.py"},

@@ -13,7 +13,7 @@ from mirror.admin.description import PATH, description_route
 from mirror.admin.documents import LARGEST, guard
 from mirror.metrics import CONTENT_TYPE
 
-_INDEX = f"mirror: /metrics /livez /readyz {PATH}"
+_INDEX = ("mirror, for its operator: what can be read here", "/metrics", "/livez", "/readyz", PATH)
 
 
 def admin_app(
@@ -40,9 +40,10 @@ def admin_app(
 
     async def index(_: web.Request) -> web.Response:
         readable = [route.path for route in api if route.method == "GET"]
-        return web.Response(text=" ".join([_INDEX, *readable]) + "\n")
+        return web.Response(text="\n".join([*_INDEX, *readable]) + "\n")
 
     app = web.Application(middlewares=[guard(frozenset(names))], client_max_size=LARGEST)
+    app.on_response_prepare.append(_signed)
     app.router.add_get("/", index)
     app.router.add_get("/metrics", told)
     for path in ("/livez", "/healthz"):
@@ -50,3 +51,7 @@ def admin_app(
     app.router.add_get("/readyz", readiness)
     app.router.add_routes([description_route(), *api])
     return app
+
+
+async def _signed(_: web.Request, answered: web.StreamResponse) -> None:
+    answered.headers["Server"] = "mirror"  # and not what it is made of, in which versions

@@ -20,8 +20,8 @@ _PATIENCE = 2.0  # seconds for all of it
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def answer(document: Mapping[str, Any]) -> web.Response:
-    return _response(200, document)
+def answer(document: Mapping[str, Any], status: int = 200) -> web.Response:
+    return _response(status, document)
 
 
 async def sent(request: web.Request) -> dict[str, Any]:
@@ -58,7 +58,8 @@ def guard(names: Collection[str]) -> Middleware:
             admit(request.headers, names)
             return await handler(request)
         except MirrorError as error:
-            return _response(error.code.status, {"error": str(error)})
+            later = None if error.retry_after is None else {"Retry-After": str(error.retry_after)}
+            return _response(error.code.status, {"error": str(error)}, later)
         except web.HTTPException as error:
             headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
             return _response(error.status, {"error": error.reason.lower()}, headers)

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from mirror.admin.documents import answer, sent
 from mirror.errors import Code, Malformed, Refused
-from mirror.jobs.jobs import Job
+from mirror.jobs.job import Job, State
 from mirror.jobs.order import Order
 from mirror.jobs.orders import Orders
 from mirror.oci.image_name import ImageName
@@ -48,15 +48,14 @@ def pull_routes(orders: Orders) -> list[web.RouteDef]:
         return answer(_described(jobs.find(request.match_info["id"])))
 
     async def cancel(request: web.Request) -> web.Response:
-        name = request.match_info["id"]
-        if jobs.cancel_elsewhere(name):
-            return web.json_response({"id": name}, status=202)
-        job = jobs.find(name)
+        job = jobs.find(request.match_info["id"])
         await jobs.cancel(job)
-        return answer(_described(job))
+        return answer(_described(job), 202 if job.state is State.RUNNING else 200)
 
     async def events(request: web.Request) -> web.StreamResponse:
-        return await _streamed(request, jobs.find(request.match_info["id"]))
+        job = jobs.find(request.match_info["id"])
+        jobs.watch(job)
+        return await _streamed(request, job)
 
     async def kept(_: web.Request) -> web.Response:
         return answer({"images": [_wanted(order) for order in await orders.warming.orders()]})

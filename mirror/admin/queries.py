@@ -38,5 +38,13 @@ def truth(query: Mapping[str, str], name: str) -> bool:
     return value
 
 
+def number(query: Mapping[str, str], name: str, most: int) -> int:
+    """A parameter that is a number from 1 on. Raises Refused (BAD_REQUEST)."""
+    text = query.get(name, "")
+    if not (text.isascii() and text.isdigit() and len(text) < 20 and 1 <= int(text) <= most):
+        raise _refused(f"`{name}` is a number from 1 to {most}")
+    return int(text)
+
+
 def _refused(words: str) -> Refused:
     return Refused(words, code=Code.BAD_REQUEST)

@@ -5,11 +5,14 @@ from __future__ import annotations
 from aiohttp import web
 
 from mirror.admin.documents import answer, sent
+from mirror.admin.queries import number, parameters
 from mirror.errors import Code, Refused
-from mirror.pull.tag_documents import chosen, move_document, tag_document
-from mirror.pull.tag_keeping import TagKeeping
+from mirror.pull.tag_documents import chosen, moves_document, tag_document
+from mirror.pull.tag_keeping import PAGE, TagKeeping
 
 PATH = "/api/v1/tags"
+
+_LAST = 2**63 - 1  # the last number that a move can have
 
 
 def tag_routes(keeping: TagKeeping) -> list[web.RouteDef]:
@@ -19,7 +22,10 @@ def tag_routes(keeping: TagKeeping) -> list[web.RouteDef]:
         return answer({"tags": [tag_document(tag) for tag in await keeping.tags(_image(request))]})
 
     async def history(request: web.Request) -> web.Response:
-        return answer({"moves": [move_document(move) for move in await keeping.history(_image(request))]})
+        query = parameters(request, ("image", "limit", "before"))
+        before = number(query, "before", _LAST) if "before" in query else None
+        limit = number(query, "limit", PAGE) if "limit" in query else PAGE
+        return answer(moves_document(await keeping.history(_image(request), limit, before)))
 
     async def pin(request: web.Request) -> web.Response:
         match await sent(request):

@@ -96,10 +96,10 @@ def _read(manifest: Manifest) -> Image | None:
         read = classify(manifest.body, manifest.media_type)
     except Malformed:
         return None
-    parts = {blob.digest: Part(blob.digest, blob.size) for blob in read.blobs if not _is_elsewhere(blob)}
+    parts = {blob.digest: Part(blob.digest, blob.size) for blob in read.blobs if not is_elsewhere(blob)}
     return Image(tuple(parts.values())) if parts else None
 
 
-def _is_elsewhere(blob: Descriptor) -> bool:
+def is_elsewhere(blob: Descriptor) -> bool:
     """Whether a registry need not have it: foreign and non-distributable layers, of the image specification's word."""
     return blob.foreign or ".foreign." in blob.media_type or ".nondistributable." in blob.media_type

@@ -21,10 +21,12 @@ from mirror.admin.images import image_routes
 from mirror.admin.importing import import_routes
 from mirror.admin.pins import pin_routes
 from mirror.admin.pulls import pull_routes
+from mirror.admin.rehearse import rehearse_routes
 from mirror.admin.stats import stats_routes
 from mirror.admin.tags import tag_routes
 from mirror.bundles.receiving import Receiving
 from mirror.config.addresses import ListenAddress
+from mirror.config.served import unserved
 from mirror.config.settings import Settings
 from mirror.errors import DigestMismatch, SizeMismatch
 from mirror.jobs.jobs import Means
@@ -41,6 +43,7 @@ from mirror.pull.fetch import Fetch
 from mirror.pull.fetches import Bounds
 from mirror.pull.freezing import Freezing
 from mirror.pull.pulls import Pulls, Sizes
+from mirror.rehearsal.rehearsal import Rehearsals, Stage
 from mirror.server.access import Access, Clients
 from mirror.server.announcing import announce
 from mirror.server.dispatch import Dispatch
@@ -187,11 +190,14 @@ class Mirror:
         explaining = explanations(self.settings, self.pulls.upstreams, self.surroundings.contact, self.store)
         api = [*contact_routes(self.freezing), *budget_routes(self.pulls.upstreams, self.pulls.ledger)]
         api += explain_routes(explaining)
-        api += import_routes(lambda: Receiving(self.store))
+        api += import_routes(lambda: Receiving(self.store), partial(unserved, self.settings))
         api += gc_routes(Collecting(self.store))
         api += pull_routes(self.orders)
         api += tag_routes(keeping(self.settings, self.pulls.upstreams, self.store, self.pulls.manifests))
-        stock = Stock(self.store, premises_of(self.settings, partial(is_own, self.settings)))
+        premises = premises_of(self.settings, partial(is_own, self.settings))
+        stage = Stage(self.store, self.pulls.upstreams, premises, self.settings.limits.manifest_size)
+        api += rehearse_routes(Rehearsals(stage).run)
+        stock = Stock(self.store, premises)
         api += [*image_routes(stock), *pin_routes(stock), *stats_routes(figures.render, stock)]
         names = {address.host.lower() for address in self.settings.admin.listen}
         return admin_app(figures.render, lambda: self._unready or self._footing.lacks(), api, names)

@@ -1,7 +1,7 @@
 """What the registry said: where a tag pointed and when that was asked, what was absent, what type a manifest has.
 
-The one user of diskcache, which keeps it in a small SQLite database. Reads happen on the caller's thread (8 µs, less
-than a hop to another thread costs); writes are collected by the writer of the store. A memory: losing it costs time.
+Reads happen on the caller's thread (8 µs, less than a hop to another thread costs); writes are collected by the writer
+of the store. A memory: losing it costs time.
 """
 
 from __future__ import annotations
@@ -12,67 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
-import diskcache
 import orjson
 
 from mirror.errors import Malformed
 from mirror.oci.digest import Digest
 from mirror.store.index import DatabaseError, Member
+from mirror.store.text_cache import TextCache, Timeout
 
-_NEVER_FULL = 1 << 62  # bytes: what is authoritative must not be culled behind our back
 _TOLD = "told"  # a name that no fact has
 _SEPARATOR = "\x1f"  # in none of the names that we are given, so that no two keys can be the same
-
-
-class TextDisk(diskcache.Disk):  # type: ignore[misc]
-    """Keys and values are text within the database and nothing else, in either direction.
-
-    The library's own classes unpickle what they find (CVE-2025-69872), and read any file that a row names.
-    """
-
-    def put(self, key: object) -> tuple[str, bool]:
-        return _text(key), True
-
-    def get(self, key: object, raw: object) -> str:
-        """The key; "", which is no fact's, for one that is not text: raising would end the listing that it is in."""
-        return key if raw and type(key) is str else ""
-
-    def store(self, value: object, read: bool, key: object = None) -> tuple[int, int, None, str]:  # noqa: ARG002
-        if read:
-            raise ValueError("the catalog keeps no files")
-        return 0, diskcache.core.MODE_RAW, None, _text(value)
-
-    def fetch(self, mode: int, filename: str | None, value: object, read: bool) -> str:
-        if mode != diskcache.core.MODE_RAW or filename is not None or read:
-            raise ValueError("a value in the catalog is not text")
-        return _text(value)
-
-    def remove(self, file_path: object) -> None:
-        """Remove nothing: no row of ours has a file, and the path in a row that has one may lead anywhere."""
-
-
-class _Cache(diskcache.Cache):  # type: ignore[misc]
-    def __init__(self, directory: Path) -> None:
-        try:
-            super().__init__(
-                str(directory),
-                timeout=2,
-                disk=TextDisk,
-                eviction_policy="none",
-                size_limit=_NEVER_FULL,
-                cull_limit=0,
-                statistics=0,
-                sqlite_mmap_size=0,  # a file that is cut, or cannot be read, under a mapping kills the process
-            )
-        except BaseException:
-            self.close()  # what cannot be opened wholly is not left open in part
-            raise
-
-
-def _text(value: object) -> str:
-    if type(value) is not str:
-        raise ValueError("the catalog holds text only")
-    return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,12 +109,12 @@ class Catalog:
     """The database, with what is yet to be written laid over it, so that a reader sees what it has just noted."""
 
     FILE: Final = "cache.db"
-    Timeout: Final = diskcache.Timeout
+    Timeout: Final = Timeout
 
     def __init__(self, directory: Path) -> None:
         """Open or make it. Raises a DatabaseError of `index` when the file is not a database."""
         (directory / self.FILE).touch(0o600)
-        self._cache = _Cache(directory)
+        self._cache = TextCache(directory)
         self._pending: dict[str, Note] = {}
 
     def trade(self, other: Catalog) -> None:
@@ -243,6 +191,6 @@ class Catalog:
         try:
             text = self._cache.get(name, default=None)
             fact = None if text is None else orjson.loads(text)
-        except (ValueError, diskcache.Timeout, DatabaseError):
+        except (ValueError, Timeout, DatabaseError):
             return None
         return fact if isinstance(fact, dict) else None

@@ -12,9 +12,10 @@ from pathlib import Path
 
 from mirror.store.catalog import Catalog
 from mirror.store.findings import Finding, Severity
-from mirror.store.index import DatabaseError, Index, check_thoroughly
+from mirror.store.index import DatabaseError, Index
 from mirror.store.layout import Layout
 from mirror.store.recovery import is_there, open_database, reconcile
+from mirror.store.soundness import check_thoroughly
 
 _BATCH = 1000  # rows a look
 

@@ -17,6 +17,7 @@ from mirror.store.catalog import Catalog, Key, Note, TagRecord, member_note, not
 from mirror.store.index import DatabaseError, Index, Member, TagRow
 from mirror.store.journal import Journal
 from mirror.store.listing import Listing
+from mirror.store.succession import point
 from mirror.store.tag_pins import KIND as TAG_PIN
 from mirror.store.tag_pins import TagPins
 from mirror.store.writer import Writer
@@ -138,7 +139,7 @@ class Facts:
         self._note(Note(key, asdict(record), lifetime))
         if not key.variant:
             row = TagRow(key.upstream, key.repository, key.reference, record.digest, record.checked)
-            self._write_index.submit(lambda index: index.put_tags([row]))
+            self._write_index.submit(lambda index: point(index, row))
 
     def forget_tag(self, key: Key) -> None:
         self._tags.pop(key, None)

@@ -1,4 +1,4 @@
-"""What must be ordered, summed or joined: blobs by last use, pins, membership, tags. The one user of sqlite3.
+"""What must be ordered, summed or joined: blobs by last use, pins, membership, tags.
 
 A memory, not the truth: every row can be had again, from the files and from the catalog. Reads happen on the caller's
 thread and take microseconds; writes are collected by the writer of the store and committed in batches.
@@ -19,39 +19,6 @@ from mirror.store.schema import PRAGMAS, REPOSITORIES, SCHEMA, UPSTREAMS
 
 DatabaseError = sqlite3.Error  # for whoever has to survive the loss of a database without knowing which kind it is
 TOLD, GATHERED = 1, 2  # stages: what the catalog knows is noted; and what images there are, and what they need
-_BROKEN = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-
-
-def check(path: Path) -> None:
-    """Read the database through, if it is there, and see that it can be written to.
-
-    Raises DatabaseError; `is_broken` says whether the file is at fault.
-    """
-    _check(path, "PRAGMA quick_check(1)")
-
-
-def check_thoroughly(path: Path) -> None:
-    """The same, and that what it has to find rows by agrees with the rows: several times as slow."""
-    _check(path, "PRAGMA integrity_check(1)")
-
-
-def _check(path: Path, question: str) -> None:
-    if not path.exists():
-        return
-    connection = sqlite3.connect(path, timeout=2, isolation_level=None)
-    try:
-        (found,) = connection.execute(question).fetchone()
-        connection.execute("BEGIN IMMEDIATE")  # diskcache would try for a minute where somebody else holds the file
-        connection.execute("ROLLBACK")
-    finally:
-        connection.close()
-    if found != "ok":
-        raise DatabaseError("its pages contradict each other")
-
-
-def is_broken(error: DatabaseError) -> bool:
-    """Whether the file is at fault, and not a full disk or somebody who holds it: those pass, and the file is good."""
-    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF in _BROKEN
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ import platform
 
 # The system calls have a number for each kind of processor, and no name in the C library (ioprio_set(2)).
 _IOPRIO_SET = {"x86_64": 251, "aarch64": 30, "riscv64": 30, "loongarch64": 30, "ppc64le": 273, "s390x": 282}
-_IOPRIO_GET = {"x86_64": 252, "aarch64": 31, "riscv64": 31, "loongarch64": 31, "ppc64le": 274, "s390x": 283}
 _THIS_THREAD = (1, 0)  # IOPRIO_WHO_PROCESS, the caller
 _IDLE = 3 << 13  # IOPRIO_CLASS_IDLE
 
@@ -19,9 +18,3 @@ def read_at_leisure() -> bool:
     """
     number = _IOPRIO_SET.get(platform.machine())
     return number is not None and bool(ctypes.CDLL(None).syscall(number, *_THIS_THREAD, _IDLE) == 0)
-
-
-def reads_at_leisure() -> bool:
-    """Whether the calling thread has the idle class."""
-    number = _IOPRIO_GET.get(platform.machine())
-    return number is not None and bool(ctypes.CDLL(None).syscall(number, *_THIS_THREAD) == _IDLE)

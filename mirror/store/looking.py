@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from mirror.errors import StoreFailed
@@ -46,9 +45,7 @@ class Looking:
         self.images = Images(index)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._open.close()
 
     def open_blob(self, digest: Digest) -> OpenBlob | None:

@@ -25,6 +25,26 @@ def places_of(index: Index, digest: str) -> list[Place]:
     return [(upstream, repository) for upstream, repository in index.read(query, (digest,))]
 
 
+def held_in(index: Index, digest: str, limit: int) -> list[Place]:
+    """The first repositories, in lexical order, that this is an image of, where its manifest is here."""
+    query = (
+        "SELECT upstream, repository FROM images WHERE digest = ? AND held = 1 ORDER BY upstream, repository LIMIT ?"
+    )
+    return [(upstream, repository) for upstream, repository in index.read(query, (digest, limit))]
+
+
+def held_in_all(index: Index, digest: str) -> int:
+    """In how many repositories."""
+    return int(next(index.read("SELECT count(*) FROM images WHERE digest = ? AND held = 1", (digest,)))[0])
+
+
+def image_of(index: Index, place: Place, digest: str) -> tuple[str, float] | None:
+    """The digest of an image's content and when it was last pulled, if its manifest is here; None if it is no image."""
+    query = """SELECT content, last_pull FROM images
+    WHERE upstream = ? AND repository = ? AND digest = ? AND held = 1"""
+    return next(((content, last_pull) for content, last_pull in index.read(query, (*place, digest))), None)
+
+
 def beginning_with(index: Index, text: str) -> list[str]:
     """The digests of images that begin with this."""
     # What may follow a beginning is a hexadecimal digit, and all of those come before `g`.

@@ -19,9 +19,10 @@ from mirror.errors import Malformed, StoreFailed
 from mirror.oci.digest import Digest
 from mirror.store.catalog import Catalog, Key, Note, TagRecord, member_note, noted_member
 from mirror.store.images import PIN, Images
-from mirror.store.index import TOLD, DatabaseError, Index, TagRow, check, is_broken
+from mirror.store.index import TOLD, DatabaseError, Index, TagRow
 from mirror.store.layout import Layout
 from mirror.store.parts import give_up, parts
+from mirror.store.soundness import check, is_broken
 from mirror.store.tag_pins import KIND as TAG_PIN
 from mirror.store.tag_pins import TagPin, pins_of, put_pins
 

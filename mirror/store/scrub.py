@@ -9,8 +9,9 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -81,6 +82,16 @@ class Scrub:
                 self.progress = replace(self.progress, after="", finished=max(now(), self.progress.began))
                 await self._save()
 
+    @asynccontextmanager
+    async def at_hand(self) -> AsyncIterator[Callable[[Digest], Awaitable[bool]]]:
+        """What hashes one blob now, and tells whether it was corrupt, and so quarantined. Not while `run` does."""
+
+        async def was_corrupt(digest: Digest) -> bool:
+            return (await self._examined(digest))[1]
+
+        with ThreadPoolExecutor(1, "scrub", initializer=read_at_leisure) as self._thread:
+            yield was_corrupt
+
     async def _load(self) -> None:
         try:
             self.progress = await self._in_thread(read_progress, self._layout)
@@ -123,23 +134,28 @@ class Scrub:
             digest = Digest.parse(name)
         except Malformed:
             return 0  # a row that no file can belong to
+        size, was_corrupt = await self._examined(digest)
+        self.progress = replace(self.progress, found=self.progress.found + was_corrupt)
+        return size
+
+    async def _examined(self, digest: Digest) -> tuple[int, bool]:
+        """Bytes that were read, and whether they were not those that the digest names."""
         try:
             descriptor, _ = self._files.open_to_read(*self._layout.blob(digest))
         except FileNotFoundError:
             await self._have_checked(digest)  # who tells one that has vanished from one that was evicted
-            return 0
+            return 0, False
         except OSError:
             self._blobs.doubt(digest)
-            self._count(await self._have_checked(digest))
-            return 0
+            return 0, await self._have_checked(digest)
         try:
             size, is_sound = await self._hash(digest, descriptor)
         finally:
             os.close(descriptor)
-        if not is_sound:
-            self._blobs.doubt(digest)
-            self._count(await self._have_checked(digest))
-        return size
+        if is_sound:
+            return size, False
+        self._blobs.doubt(digest)
+        return size, await self._have_checked(digest)
 
     async def _hash(self, digest: Digest, descriptor: int) -> tuple[int, bool]:
         """How many bytes there are, and whether they are what the digest names; or were removed meanwhile."""
@@ -170,9 +186,6 @@ class Scrub:
         if found is not None:
             found.close()
         return found is None
-
-    def _count(self, was_corrupt: bool) -> None:
-        self.progress = replace(self.progress, found=self.progress.found + was_corrupt)
 
     async def _in_thread(self, call: Callable[..., T], *arguments: Any) -> T:
         return await outlast(asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from typing import Self, TypeVar
@@ -30,6 +30,7 @@ from mirror.store.pause import Pause
 from mirror.store.place import Place
 from mirror.store.publishing import Publishing, store_whole
 from mirror.store.pull_notes import PullNotes
+from mirror.store.readers import Readers
 from mirror.store.removal import Removal
 from mirror.store.rounds import Rounds, tell_of_a_fault
 from mirror.store.scrub import Scrub
@@ -67,7 +68,8 @@ class Store:
         self.leases = Leases(layout, siblings, databases.flush)
         self.facts = Facts(databases.catalog, databases.index, databases.write_catalog, databases.write_index)
         self.blobs = Blobs(layout, databases.index, databases.write_index, self._threads.slow)
-        self.removal = Removal(databases, self.blobs, pulls := PullNotes(databases.write_index))
+        pulls = PullNotes(databases.write_index)
+        self.removal = Removal(databases, self.blobs, pulls, Readers(siblings))
         self.house = Housekeeping(layout, databases, self.removal, room, self.leases)
         self.images = ImageFacts(databases, self.facts, pulls, self.house.remove)
         self.blobs.watch_gone(self.images.gone)
@@ -204,9 +206,9 @@ class Store:
         """The same without waiting: that is for the caller, before what the call works on is closed."""
         return self._threads.begin(call, *arguments)
 
-    def scrub(self) -> Scrub:
-        """What looks for corrupt blobs. Whoever runs it ends that before the store."""
-        return Scrub(self._layout, self._databases, self.blobs, lambda: self.size)
+    def scrub(self, pause: Callable[[float], Awaitable[object]] = asyncio.sleep) -> Scrub:
+        """What looks for corrupt blobs, with these pauses. Whoever runs it ends that before the store."""
+        return Scrub(self._layout, self._databases, self.blobs, lambda: self.size, pause)
 
     async def evict(self) -> int:
         """Bring the cache within its bounds; bytes that went. What is being fetched stays, and what was used last."""

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from mirror.allowance import OPEN, Turnstile
 from mirror.errors import Interrupted, Malformed, Nonsense
 from mirror.oci.byte_range import parse_content_range
+from mirror.trickle import Trickle
 from mirror.upstream.exchange import Response
-from mirror.upstream.trickle import Trickle
 
 _PIECE = 512 * 1024  # bytes handed out at once, at most
 
@@ -54,6 +54,11 @@ class BlobBody:
     def place(self) -> str:
         """Who sends it: the upstream and its host."""
         return self._response.source
+
+    @property
+    def has_come(self) -> bool:
+        """Whether all of it has been read. False, too, where nobody has said how much that is."""
+        return self._stop is not None and self._at >= self._stop
 
     async def read(self) -> bytes:
         """The next bytes as soon as there are any, at most 512 KiB; b"" when all have come.

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from types import TracebackType
 from typing import Self
 
 from mirror.allowance import allowance, turnstile
@@ -71,9 +70,7 @@ class Transport:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
     async def aclose(self) -> None:
@@ -172,4 +169,4 @@ class Transport:
                 self._budget = told
                 self._concord.tell_budget(self.name, told)
             counts_pulls = self.budget is not None
-        passage.answered(response.status, response.value("Retry-After"), counts_pulls)
+        passage.answered(response.status, response.retry_after, counts_pulls)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from collections.abc import Iterator
 
 import pytest
@@ -13,8 +12,7 @@ from tests.clients.containerd import Ctr
 from tests.clients.dockerd import Docker
 from tests.clients.rig import ClientFactory, Filled, Rig
 from tests.clients.skopeo import Skopeo
-from tests.support.mirror_process import DUE, PROJECT
-from tests.support.processes import checked
+from tests.support.mirror_process import DUE
 from tests.support.tiers import LONG, count
 
 pytestmark = pytest.mark.timeout(240)
@@ -31,18 +29,12 @@ def client_rig(request: pytest.FixtureRequest, filled: Filled) -> Iterator[Rig]:
         yield made
 
 
-def mirror(rig: Rig, *arguments: str) -> bytes:
-    """The command, beside the mirror that runs."""
-    command = [sys.executable, "-m", "mirror", *arguments, "--config", str(rig.home / "mirror.yml")]
-    return checked("mirror", rig.sealed.run(*command, more={"PYTHONPATH": str(PROJECT)}))
-
-
 def test_a_client_pulls_what_was_carried_where_no_registry_is(client_rig: Rig) -> None:
     rig, bundle = client_rig, str(client_rig.home / "bundle.tar")
     images = [rig.gallery[name] for name in NAMES[: count(3, len(NAMES))]]
     for image in images:
         rig.pull(image.by_tag)
-    told = json.loads(mirror(rig, "export", "--all", "--to", bundle, "--json"))
+    told = json.loads(rig.mirror.command("export", "--all", "--to", bundle, "--json"))
     assert {image.by_tag for image in images} <= {image["name"] for image in told["images"]}
     with rig.origin_stopped():
         rig.mirror.stop()
@@ -50,7 +42,7 @@ def test_a_client_pulls_what_was_carried_where_no_registry_is(client_rig: Rig) -
         rig.mirror.start(DUE)  # each pull asks for the tag, in vain
         rig.client.forget()
         assert rig.refused(images[0].by_tag)
-        assert json.loads(mirror(rig, "import", bundle, "--json"))["blobs"] == told["blobs"]
+        assert json.loads(rig.mirror.command("import", bundle, "--json"))["blobs"] == told["blobs"]
         for image in images:
             rig.pull(image.by_tag)
             rig.client.check(image, image.by_tag)

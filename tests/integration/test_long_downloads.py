@@ -45,13 +45,14 @@ async def test_a_layer_that_breaks_five_times_arrives_and_little_is_sent_twice(t
         path = f"/v2/team/app/blobs/{digest}"
         clients = [await visit((bound.host, bound.port), path, data) for _ in range(3)]
         await until_over(clients, PATIENCE)
-        assert all(client.satisfied for client in clients)
+        noticed = sum(not client.satisfied for client in clients)
+        assert noticed == 0
         assert registry.count("GET", "/blobs/") == 6
         received = figure(mirror.mirror.metrics.render(), "mirror_upstream_bytes_total", upstream="docker.io")
         assert received is not None
         assert SIZE <= received <= SIZE * 1.01
         what = f"five breaks ({broken}) in {SIZE // MIB} MiB: clients that notice; bytes received twice"
-        note(Row("F4", what, "0; 1 %", f"0; {received / SIZE - 1:.2%}"))
+        note(Row("F4", what, "0; 1 %", f"{noticed}; {received / SIZE - 1:.2%}"))
         again = await visit((bound.host, bound.port), path, data)
         await until_over([again], PATIENCE)
         assert again.satisfied

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,7 +14,10 @@ from tests.support.mirror_thread import MirrorThread
 
 
 class Commands:
-    """`run("freeze", "--status")` as an operator would on the machine of the mirror whose home is `root`."""
+    """`run("freeze", "--status")` as an operator would on the machine of the mirror whose home is `root`.
+
+    Nothing that is set on the machine of the tests has a part in it.
+    """
 
     def __init__(self, root: Path) -> None:
         (root / "empty.yml").touch()
@@ -31,5 +35,6 @@ class Commands:
     def run(
         self, *arguments: str, environment: Mapping[str, str] | None = None, standard_input: bytes | None = None
     ) -> Result:
-        around = {**self._environment, **(environment or {})}
+        unset = {name: None for name in os.environ if name.startswith("MIRROR_")}
+        around = {**unset, **self._environment, **(environment or {})}
         return CliRunner().invoke(main, arguments, standard_input, around, prog_name="mirror")

@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping
 from prometheus_client.parser import text_string_to_metric_families
 
 Render = Callable[[], bytes]
+Figures = Mapping[tuple[str, tuple[tuple[str, str], ...]], float]
 
 
-def figures(text: bytes) -> Mapping[tuple[str, tuple[tuple[str, str], ...]], float]:
+def figures(text: bytes) -> Figures:
     """Every sample by its name and its labels, in order."""
     return {
         (sample.name, tuple(sorted(sample.labels.items()))): sample.value

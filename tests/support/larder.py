@@ -70,6 +70,15 @@ class Larder:
         await self.store.flush()
         return digest
 
+    async def listing(self, repository: str, tag: str, index: bytes, manifests: Sequence[bytes] = ()) -> Digest:
+        """An index as it is, and the manifests that it lists and that were pulled; without their blobs."""
+        for manifest in manifests:
+            await self._put(HUB, repository, manifest, classify(manifest, None).media_type)
+        digest = await self._put(HUB, repository, index, content.OCI_INDEX)
+        self._pulled(HUB, repository, tag, digest)
+        await self.store.flush()
+        return digest
+
     def tag(self, repository: str, tag: str, digest: Digest, upstream: str = HUB) -> None:
         key = Key("tag", upstream, repository, tag)
         self.store.facts.put_tag(key, TagRecord(str(digest), time.time()), 3600)

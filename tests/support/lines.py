@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from types import TracebackType
 from typing import Self
 
 from mirror.config.addresses import ListenAddress
+from mirror.marks import Marks
 from mirror.siblings import Word
 from mirror.workers.board import Board
 from mirror.workers.frames import LARGEST, told
@@ -31,14 +31,13 @@ class Line:
         own = Sockets((self._bound.registry[number],), self._bound.admin)
         board = Board(count)
         board.began(number, number + 1)
-        self.post = Post(number, count, True, present, number + 1, theirs, own, board, Pages(count + 1))
+        shared = (board, Pages(count + 1), Marks(count))
+        self.post = Post(number, count, True, present, number + 1, theirs, own, *shared)
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.end.close()
         self.post.line.close()
         self._bound.close()

@@ -6,9 +6,11 @@ import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.request import urlopen
 
+from tests.support.figures import Figures, figures
 from tests.support.origin import answers
-from tests.support.processes import Daemon
+from tests.support.processes import Daemon, checked
 from tests.support.sealed import Sealed
 
 PROJECT = Path(__file__).parents[2]
@@ -91,6 +93,16 @@ class MirrorProcess:
         if self.daemon is None or self.tag_ttl != tag_ttl:
             self.stop()
             self.start(tag_ttl)
+
+    def command(self, *arguments: str) -> bytes:
+        """What `mirror …` prints that is run beside it, with the same configuration. Raises CommandFailed."""
+        command = [sys.executable, "-m", "mirror", *arguments, "--config", str(self.sealed.home / "mirror.yml")]
+        return checked("mirror", self.sealed.run(*command, more={"PYTHONPATH": str(PROJECT)}))
+
+    def figures(self) -> Figures:
+        """What it publishes for monitoring."""
+        url = f"http://127.0.0.1:{self.admin_port}/metrics"
+        return figures(self.sealed.call(lambda: urlopen(url, timeout=30).read()))
 
     def stop(self) -> None:
         """SIGTERM, as service managers do. Raises AssertionError unless it ends with 0."""

@@ -58,7 +58,8 @@ terms = st.builds(
     memory=st.sampled_from([0, 1024**2]),
 )
 # Twice the time that a tag is fresh, and longer than it may be stale; a skew that is put up with, and one that is not.
-jumps = st.sampled_from([-100_000.0, -700.0, -50.0, -5.0, 5.0, 50.0, 100.0, 700.0, 100_000.0])
+_YEAR = 365 * 86400.0
+jumps = st.sampled_from([-_YEAR, -100_000.0, -700.0, -50.0, -5.0, 5.0, 50.0, 100.0, 700.0, 100_000.0, _YEAR])
 passing = st.sampled_from([1.0, 15.0, 120.0, 700.0])
 sizes = st.sampled_from([150_000, 420_000, 1 << 40])
 disk_faults = st.builds(

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mirror.jobs.jobs import Job, Jobs
+from mirror.jobs.job import Job
+from mirror.jobs.jobs import Jobs
 from mirror.jobs.order import Order
+from mirror.oci.digest import Digest
 from mirror.oci.image_name import ImageName
 from mirror.pull.upstreams import Asked, Target
 from mirror.upstream.login import Login
 from tests.fakes.registry import Registry
+from tests.support import content
+from tests.support.content import Image
 from tests.support.mirror import MirrorUnderTest
 
 APP = "library/app"
@@ -60,6 +65,20 @@ def order(name: str = "docker.io/app:v1", *platforms: str, referrers: bool = Fal
 def end_of(job: Job) -> Mapping[str, Any]:
     """The last line that a job has written."""
     return job.board.since(0)[-1].line
+
+
+def sign(registry: Registry, image: Image, signature: bytes = b"a signature") -> Digest:
+    """Push something that refers to the image; its digest."""
+    body = json.loads(content.manifest(b"{}", [signature])) | {
+        "subject": {"mediaType": image.media_type, "digest": str(image.digest), "size": len(image.manifest_body)}
+    }
+    for blob in (b"{}", signature):
+        registry.push_blob(APP, blob)
+    document = json.dumps(body).encode()
+    digest = registry.push_manifest(APP, None, document, content.OCI_MANIFEST)
+    descriptor = {"mediaType": content.OCI_MANIFEST, "digest": str(digest), "size": len(document)}
+    registry.attach(APP, image.digest, descriptor)
+    return digest
 
 
 @asynccontextmanager

@@ -7,7 +7,6 @@ import signal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from tests.support.processes import Daemon, environment, start, wait_until
@@ -53,9 +52,7 @@ class Program:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._daemon is not None and self._daemon.process.poll() is None:
             self._daemon.stop(signal.SIGKILL)
 

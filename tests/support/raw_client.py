@@ -8,7 +8,6 @@ import socket
 import ssl
 import struct
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Self
 
 PATIENCE = 20.0  # seconds for anything that is to come; nothing that is expected takes as long
@@ -75,9 +74,7 @@ class RawClient:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:

@@ -7,7 +7,6 @@ import re
 import ssl
 from collections.abc import Sequence
 from dataclasses import replace
-from types import TracebackType
 from typing import Self
 from urllib.parse import parse_qs, urlencode
 
@@ -53,9 +52,7 @@ class FakeRegistry:
         await self.start()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self._main.aclose()
         await self._cdn.aclose()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
@@ -63,7 +65,7 @@ def test_the_version_is_told_in_two_ways() -> None:
     assert run("--version").stdout == f"mirror {__version__}\n"
 
 
-COMMANDS = ("serve", "check", "explain", "doctor", "freeze", "thaw", "budget", "fsck", "healthcheck", "version")
+COMMANDS = tuple(main.list_commands(click.Context(main)))
 
 
 @pytest.mark.parametrize("command", [(), *((command,) for command in COMMANDS)])
@@ -73,10 +75,23 @@ def test_every_command_explains_itself(command: tuple[str, ...]) -> None:
     assert result.stdout.startswith(f"Usage: {' '.join(('mirror', *command))}")
 
 
-def test_the_help_names_every_command() -> None:
-    text = run("--help").stdout
+@pytest.mark.parametrize("command", [command for command in COMMANDS if command != "version"])
+def test_every_command_shows_how_it_is_called(command: str) -> None:
+    _, words = run(command, "--help").stdout.split("\n", 1)
+    assert f"mirror {command}" in words
+
+
+def test_the_help_names_every_command_and_cuts_no_line_short() -> None:
+    _, table = run("--help").stdout.split("\nCommands:")
     for command in COMMANDS:
-        assert f"\n  {command} " in text
+        assert f"\n  {command} " in table
+    assert "..." not in table
+
+
+def test_the_documentation_names_every_command() -> None:
+    rows = [line for line in (ROOT / "docs/commands.md").read_text().splitlines() if line.startswith("| [`")]
+    named = {name for row in rows for name in re.findall("`([a-z-]+)`", row.split("]")[0])}
+    assert named == {*COMMANDS} - {"version"}
 
 
 def test_check_shows_what_a_configuration_amounts_to_without_secrets(tmp_path: Path) -> None:
@@ -136,6 +151,19 @@ def test_commands_that_need_no_configuration_load_none() -> None:
     )
     for command in ("version", "--help"):
         assert output_of(script, command).splitlines()[-1] == "[]"
+
+
+def test_a_command_that_asks_the_running_mirror_does_not_load_what_asks_upstreams() -> None:
+    script = (
+        "import sys\n"
+        "from mirror.cli import LATER\n"
+        "for name, later in LATER.items():\n"
+        "    if name != sys.argv[1]:\n"
+        "        __import__(later.module)\n"
+        "        assert 'aiohttp' not in sys.modules, name\n"
+        "print('well')"
+    )
+    assert output_of(script, "doctor") == "well\n"
 
 
 @pytest.mark.parametrize(("hidden", "loop"), [("", "uvloop"), ("uvloop", "asyncio.unix_events")])

@@ -76,6 +76,11 @@ async def test_the_figures_can_be_read(admin: Admin) -> None:
     assert figure(answer.body, "mirror_build_info", version="1.2.3") == 1
 
 
+async def test_it_does_not_say_what_it_is_made_of(admin: Admin) -> None:
+    for path in ("/livez", "/metrics", "/nothing"):
+        assert (await admin.ask("GET", path))["Server"] == "mirror"
+
+
 async def test_it_says_what_it_has(admin: Admin) -> None:
     index = (await admin.ask("GET", "/")).body.decode()
     for path in ("/metrics", "/livez", "/readyz"):

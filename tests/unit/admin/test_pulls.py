@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 
+from mirror.admin.pulls import pull_routes
+from mirror.jobs.jobs import Means
+from mirror.jobs.orders import Orders
+from mirror.jobs.others import CANCEL
+from mirror.pull.lending import Loan
+from mirror.pull.upstreams import Upstream
+from mirror.tasks import spawn
+from tests.fakes.registry import Registry
 from tests.support.faults import Fault, Gate
-from tests.support.operator import Operator, operator
+from tests.support.operator import Operator, operating, operator
 from tests.support.orders import ALICE, APP, Ordered, ordered
+from tests.support.siblings import Family, pulls
 
 PULLS = "/api/v1/pulls"
 
@@ -111,3 +122,44 @@ async def test_what_is_kept_ready_is_told(tmp_path: Path) -> None:
     async with ordered(tmp_path, {"images": images}) as ours, asking(ours) as asked:
         kept = (await asked.get("/api/v1/images/kept")).document
         assert kept == {"images": [{"image": "app:v1", "platforms": ["linux/arm64/v8"], "referrers": False}]}
+
+
+@asynccontextmanager
+async def two_workers(root: Path) -> AsyncIterator[tuple[Registry, Family, list[Operator]]]:
+    def lend(upstream: Upstream, _: Loan, __: str) -> Upstream:
+        return upstream
+
+    async with (
+        Registry() as registry,
+        pulls(root, 2, one=registry.url) as (family, pullings),
+        AsyncExitStack() as stack,
+    ):
+        asking = []
+        for pulling in pullings:
+            orders = Orders(Means(pulling.pulls, pulling.store, lend, obeying=0.2), ())
+            stack.push_async_callback(orders.aclose)
+            asking.append(await stack.enter_async_context(operating(pull_routes(orders))))
+        yield registry, family, asking
+
+
+async def test_a_pull_of_one_worker_is_known_watched_and_cancelled_at_another(tmp_path: Path) -> None:
+    async with two_workers(tmp_path) as (registry, family, asking):
+        image, gate = registry.push_image("a/b", "v1", [bytes(300_000)]), Gate()
+        registry.fail(Fault(gate=gate), "GET", str(image.layer_digests[0]))
+        first = (await asking[0].post(PULLS, {"image": "a/b:v1"})).document
+        await gate.arrived.wait()
+        again = (await asking[1].post(PULLS, {"image": "a/b:v1"})).document
+        assert again == {**first, "joined": True}
+        shown = {key: value for key, value in first.items() if key != "joined"}
+        assert [(await one.get(PULLS)).document for one in asking] == [{"pulls": [shown]}] * 2
+        watching = spawn(events(asking[1], first["id"]), "watching")
+        family.deaf = {CANCEL}
+        said = await asking[1].ask("DELETE", f"{PULLS}/{first['id']}", None, {})
+        assert (said.status, said.document["state"]) == (202, "running")
+        family.deaf = set()
+        said = await asking[1].ask("DELETE", f"{PULLS}/{first['id']}", None, {})
+        assert said.document["id"] == first["id"]
+        assert [line["state"] for line in await watching if line["event"] == "end"] == ["cancelled"]
+        said = await asking[1].ask("DELETE", f"{PULLS}/{first['id']}", None, {})
+        assert (said.status, said.document["state"]) == (200, "cancelled")
+        gate.open()

@@ -6,20 +6,21 @@ import pytest
 from aiohttp import web
 
 from mirror.admin.documents import answer
-from mirror.admin.queries import parameters, truth, wanted
+from mirror.admin.queries import number, parameters, truth, wanted
 from tests.support.operator import operating
 
 
 async def asked(request: web.Request) -> web.Response:
-    query = parameters(request, ("name", "dry_run"))
-    return answer({"name": wanted(query, "name", "x"), "dry_run": truth(query, "dry_run")})
+    query = parameters(request, ("name", "dry_run", "count"))
+    count = number(query, "count", 20) if "count" in query else 7
+    return answer({"name": wanted(query, "name", "x"), "dry_run": truth(query, "dry_run"), "count": count})
 
 
 async def test_what_is_asked_for_is_understood() -> None:
     async with operating([web.get("/api/v1/asked", asked)]) as operator:
-        for query, dry_run in (("name=a%20b", False), ("dry_run=true&name=a%20b", True)):
+        for query, dry_run, count in (("name=a%20b", False, 7), ("dry_run=true&name=a%20b&count=20", True, 20)):
             said = await operator.get(f"/api/v1/asked?{query}")
-            assert (said.status, said.document) == (200, {"name": "a b", "dry_run": dry_run})
+            assert (said.status, said.document) == (200, {"name": "a b", "dry_run": dry_run, "count": count})
 
 
 @pytest.mark.parametrize(
@@ -31,6 +32,12 @@ async def test_what_is_asked_for_is_understood() -> None:
         "name=a&Dry_run=true",
         "name=a&dry_run=yes",
         "name=a&dry_run=",
+        "name=a&count=",
+        "name=a&count=0",
+        "name=a&count=21",
+        "name=a&count=-1",
+        "name=a&count=%D9%A1",
+        f"name=a&count={'1' * 900}",
         f"name={'a' * 2000}",
     ],
 )

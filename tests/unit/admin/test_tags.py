@@ -35,6 +35,12 @@ async def test_a_tag_is_looked_at_rolled_back_pinned_and_let_go(tmp_path: Path) 
         assert (tag["digest"], tag["given"], tag["pinned"]) == (two, two, False)
         moves = (await operator.get(f"{PATH}/history?image=a/b:latest")).document["moves"]
         assert [(move["old"], move["new"]) for move in moves] == [(one, two), (None, one)]
+        newest = (await operator.get(f"{PATH}/history?image=a/b:latest&limit=1")).document
+        assert newest == {"moves": moves[:1], "more": True}
+        older = f"{PATH}/history?image=a/b:latest&before={moves[0]['number']}"
+        assert (await operator.get(older)).document == {"moves": moves[1:], "more": False}
+        for wrong in ("limit=0", "limit=1001", "before=x", "after=1"):
+            assert (await operator.get(f"{PATH}/history?image=a/b:latest&{wrong}")).status == 400
         image = {"image": "a/b:latest"}
         for path, terms, given in (
             ("rollback", {}, one),

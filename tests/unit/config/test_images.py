@@ -6,6 +6,8 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mirror.config.images import DAILY, Kept, Schedule, parse_kept, parse_schedule
 from mirror.config.settings import Settings
@@ -22,6 +24,10 @@ NAMES = [
     f"name:tag@{DIGEST}",
     "a/b__c/d-e:T_1",
 ]
+
+CRON_FIELDS = st.text("0123456789*/-,#LWMONJA\N{SUPERSCRIPT TWO}\N{ARABIC-INDIC DIGIT TWO}", min_size=1, max_size=6) | (
+    st.sampled_from(["*", "*/2", "*/31", "30", "31", "2", "1#5", "5L", "LW", "FEB", "MON-FRI"])
+)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -60,13 +66,28 @@ def test_an_entry_says_which_for_what_and_when() -> None:
         ({"image": "a", "schedule": "daily"}, "five fields"),
         ({"image": "a", "schedule": 5}, "five fields"),
         ({"image": "a", "schedule": "61 * * * *"}, "names no time"),
-        ({"image": "a", "schedule": "0 0 31 2 *"}, "names no time"),
+        ({"image": "a", "schedule": "30 2 30 2 *"}, "names no time"),
+        ({"image": "a", "schedule": "0 0 */31 2 1#5"}, "names no time"),  # the first of February, if a fifth Monday
         ({"file": "a\x00b"}, "not a path"),
     ],
 )
 def test_what_is_wrong_with_an_entry_is_said(entry: object, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         parse_kept(entry)
+
+
+@given(st.lists(CRON_FIELDS, min_size=5, max_size=5).map(" ".join))
+def test_five_fields_have_a_next_time_or_are_refused(expression: str) -> None:
+    try:
+        schedule = parse_schedule(expression)
+    except ValueError:
+        return
+    moment = datetime(2026, 11, 22, 7, 30)
+    assert schedule.after(moment) > moment
+
+
+def test_the_rarest_date_there_is_is_found() -> None:
+    assert parse_schedule("0 0 29 2 */7").after(datetime(2088, 3, 1)) == datetime(2128, 2, 29)  # 2100 has no such day
 
 
 def test_values_are_taken_as_they_are() -> None:

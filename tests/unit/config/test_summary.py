@@ -7,6 +7,8 @@ from pathlib import Path
 from mirror.config.settings import Settings
 from mirror.config.summary import summarise
 
+TLS = {"certificate": "c", "key": "k"}
+
 
 def test_the_defaults_in_short() -> None:
     lines = list(summarise(Settings()))
@@ -26,10 +28,43 @@ def test_several_processes_are_told() -> None:
         assert lines[2] == f"workers    {told}"
 
 
+def test_what_is_done_without_being_asked_is_told_and_no_secret() -> None:
+    hooks = [
+        {"url": "https://hooks.example:8443/canary?canary", "secret_file": "/s"},
+        {"url": "http://10.0.0.1/canary"},
+    ]
+    images = ["alpine", {"file": "/etc/mirror/images.txt", "schedule": "30 2 * * 1-5"}]
+    values = {"images": images, "notifications": {"endpoints": hooks}, "server": {"tls": {"client_ca": "ca"} | TLS}}
+    lines = list(summarise(Settings.model_validate(values)))
+    assert lines[0].endswith(", clients show a certificate")
+    assert lines[4:8] == [
+        "kept ready alpine, at 0 4 * * *",
+        "kept ready what /etc/mirror/images.txt lists, at 30 2 * * 1-5",
+        "notices    to https://hooks.example:8443, signed",
+        "notices    to http://10.0.0.1",
+    ]
+    assert "canary" not in "\n".join(lines)
+
+
+def test_what_is_unusual_about_tags_and_repositories_of_an_upstream_is_said() -> None:
+    upstream = {
+        "allow": ["a/*", "b"],
+        "deny": "a/x",
+        "hold_new_digests": "24h",
+        "on_deleted": "forget",
+        "prefetch": "off",
+    }
+    values = {"upstreams": {"a.example": upstream}, "builtin_upstreams": False, "default_upstream": "a.example"}
+    assert list(summarise(Settings.model_validate(values)))[-1] == (
+        "upstream   a.example = https://a.example (only a/* b, never a/x, new digests held for 24 h,"
+        " deleted tags forgotten, prefetch off, default)"
+    )
+
+
 def test_what_is_unusual_about_an_upstream_is_said_and_no_secret() -> None:
     settings = Settings.model_validate(
         {
-            "server": {"listen": [":443", "[::1]:444"], "tls": {"certificate": "c", "key": "k"}},
+            "server": {"listen": [":443", "[::1]:444"], "tls": TLS},
             "storage": {"min_free": "1GiB"},
             "log": {"access": False},
             "default_upstream": "index.docker.io",
