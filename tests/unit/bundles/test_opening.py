@@ -19,7 +19,7 @@ FILES = {"a": b"first"}
 ZSTD = bytes.fromhex("28b52ffd")
 
 
-@pytest.mark.parametrize("data", [tar_of(FILES), gzip.compress(tar_of(FILES))])
+@pytest.mark.parametrize("data", [tar_of(FILES), gzip.compress(tar_of(FILES))], ids=["plain", "packed"])
 def test_an_archive_is_opened_packed_or_not(tmp_path: Path, data: bytes) -> None:
     with closing(opened(written(tmp_path, {"x": data}) / "x")) as files:
         assert b"".join(files.pieces("a")) == b"first"
@@ -33,6 +33,7 @@ def test_a_directory_is_opened(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "command"),
     [(lzma.compress(b"x"), "unxz"), (bz2.compress(b"x"), "bunzip2"), (ZSTD + bytes(20), "zstd -d")],
+    ids=["xz", "bzip2", "zstd"],
 )
 def test_what_is_packed_otherwise_is_refused_with_what_unpacks_it(tmp_path: Path, data: bytes, command: str) -> None:
     with pytest.raises(Refused, match=f"`{command}`"):
