@@ -17,25 +17,31 @@ from mirror.tasks import end, spawn
 PATH = "/api/v1/rehearsal"
 LINES = "application/x-ndjson"
 _BEAT = 5.0  # seconds after which an empty line tells that it goes on
+_PATIENCE = 60.0  # seconds with somebody who reads nothing: no other rehearsal begins meanwhile
 
 Documents = AsyncGenerator[dict[str, Any], None]
 
 
-def rehearse_routes(run: Callable[[Terms], Documents], beat: float = _BEAT) -> list[web.RouteDef]:
-    """`run` rehearses. Spans in the document that is sent are seconds; it may be empty."""
+def rehearse_routes(
+    run: Callable[[Terms], Documents], beat: float = _BEAT, patience: float = _PATIENCE
+) -> list[web.RouteDef]:
+    """`run` rehearses. Spans in the document that is sent are seconds; it may be empty.
+
+    A client that has read nothing for `patience` seconds is taken for gone.
+    """
 
     async def rehearse(request: web.Request) -> web.StreamResponse:
         terms = terms_of(await sent(request))
         documents = run(terms)
         try:
-            return await _told(request, documents, beat)
+            return await _told(request, documents, beat, patience)
         finally:
             await documents.aclose()
 
     return [web.post(PATH, rehearse)]
 
 
-async def _told(request: web.Request, documents: Documents, beat: float) -> web.StreamResponse:
+async def _told(request: web.Request, documents: Documents, beat: float, patience: float) -> web.StreamResponse:
     """A line for each document as it comes; an empty one when none has come for `beat` seconds.
 
     What goes wrong before the first of them is an answer of its own, and afterwards the last line.
@@ -51,13 +57,24 @@ async def _told(request: web.Request, documents: Documents, beat: float) -> web.
                 return response
             if not response.prepared:
                 await response.prepare(request)
-            await response.write(line + b"\n")
+            await _write(request, response, line + b"\n", patience)
             if come:
                 coming = spawn(_next(documents), "rehearsal")
     except ConnectionError:
         return response
     finally:
         await end(coming)
+
+
+async def _write(request: web.Request, response: web.StreamResponse, line: bytes, patience: float) -> None:
+    """Raises ConnectionError also where nothing was read for so many seconds: the connection is closed then."""
+    try:
+        async with asyncio.timeout(patience):
+            await response.write(line)
+    except TimeoutError:
+        if request.transport is not None:
+            request.transport.abort()  # what is yet to be written would be waited for without end
+        raise ConnectionAbortedError from None
 
 
 def _line(come: asyncio.Task[dict[str, Any] | None], is_under_way: bool) -> bytes | None:

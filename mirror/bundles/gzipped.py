@@ -137,7 +137,8 @@ class Gunzipped:
 
 def gunzipped(pieces: Iterable[bytes], largest: int) -> Iterator[bytes]:
     """What is packed in these pieces, unpacked. Raises Refused when it is damaged or larger, and what they raise."""
-    packed = iter(pieces)
+    # Small ones: what comes after the end of a member is copied, and a stranger may end one every 20 bytes.
+    packed = (piece[at : at + _PACKED] for piece in pieces for at in range(0, len(piece), _PACKED))
     unpacking = Unpacking(lambda _: next(packed, b""), largest)
     while data := unpacking.next():
         yield data

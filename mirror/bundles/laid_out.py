@@ -7,8 +7,10 @@ A hard link is not read: it costs nothing, and who imports it reads it. What is 
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mirror.bundles.contents import Piece
@@ -33,25 +35,47 @@ def write_directory(plan: Plan, shelves: Shelves, blobs: Path, target: Path) -> 
     """
     heading = plan.heading
     target.mkdir(parents=True, exist_ok=True)
-    if not {path.name for path in target.iterdir()} <= _UNFINISHED:
-        raise MirrorError(f"{target} is not empty: name a directory that is to be made")
+    with _claimed(target):
+        if not {path.name for path in target.iterdir()} <= _UNFINISHED:
+            raise MirrorError(f"{target} is not empty: name a directory that is to be made")
+        try:
+            _put_all(plan.contents.pieces, shelves, blobs, target)
+            for name, data in sorted(heading, key=lambda file: file[0] == INDEX):
+                _write(target / name, data)
+        except OSError as error:
+            if error.errno in _NO_ROOM:
+                words = f"{os.strerror(error.errno)}: what was written there is gone on with by the same export"
+                raise MirrorError(f"{target}: {words}") from error
+            raise
+        finally:
+            (target / _PART).unlink(missing_ok=True)
+        for directory in (*(target / _BLOBS).glob("*"), target):
+            _sync(directory)
+
+
+@contextmanager
+def _claimed(target: Path) -> Iterator[None]:
+    """Have nobody else write into the directory meanwhile. Raises MirrorError, OSError."""
+    descriptor = os.open(target, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        (target / _BLOBS).mkdir(exist_ok=True)
-        for piece in plan.contents.pieces:
-            _put(piece, shelves, blobs / piece.digest.algorithm / piece.digest.encoded, target)
-        for piece in plan.contents.pieces:  # all of them now: one after the other would cost a wait for the disk each
-            _sync(target / path_of(piece.digest))
-        for name, data in sorted(heading, key=lambda file: file[0] == INDEX):
-            _write(target / name, data)
-    except OSError as error:
-        if error.errno in _NO_ROOM:
-            words = f"{os.strerror(error.errno)}: what was written there is gone on with by the same export"
-            raise MirrorError(f"{target}: {words}") from error
-        raise
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            words = "is being written by another export: wait for its end, or name another directory"
+            raise MirrorError(f"{target} {words}") from None
+        except OSError:
+            pass  # a file system without locks, or without those of directories
+        yield
     finally:
-        (target / _PART).unlink(missing_ok=True)
-    for directory in (*(target / _BLOBS).glob("*"), target):
-        _sync(directory)
+        os.close(descriptor)
+
+
+def _put_all(pieces: Sequence[Piece], shelves: Shelves, blobs: Path, target: Path) -> None:
+    (target / _BLOBS).mkdir(exist_ok=True)
+    for piece in pieces:
+        _put(piece, shelves, blobs / piece.digest.algorithm / piece.digest.encoded, target)
+    for piece in pieces:  # all of them now: one after the other would cost a wait for the disk each
+        _sync(target / path_of(piece.digest))
 
 
 def _put(piece: Piece, shelves: Shelves, cached: Path, target: Path) -> None:

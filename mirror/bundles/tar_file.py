@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from mirror.amounts import size as in_words
-from mirror.bundles.layout import Plan
+from mirror.bundles.layout import LAYOUT, MARK, Plan
 from mirror.bundles.shelves import Shelves
+from mirror.bundles.tar_format import BLOCK, header
 from mirror.bundles.writing import archive_of, size_of_archive
 from mirror.errors import MirrorError
 
@@ -74,7 +75,8 @@ def _claimed(part: Path) -> BinaryIO:
 def _is_left_over(descriptor: int) -> bool:
     """Whether this may be the part of an earlier export by the same user, and nothing else by another name."""
     status = os.fstat(descriptor)
-    return stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and status.st_uid == os.geteuid()
+    is_own = stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and status.st_uid == os.geteuid()
+    return is_own and header(LAYOUT, len(MARK)).startswith(os.pread(descriptor, BLOCK, 0))  # cut short, or empty
 
 
 def _is_alone(descriptor: int, part: Path) -> bool:

@@ -78,16 +78,16 @@ class Rehearsals:
             shelf = Shelf(self._stage.store, Memory(_MEMORY), self._stage.manifest)
             trial = Trial(Larder(self._stage.store, shelf, damaged), self._stage.upstreams, terms, self._now)
             async for pulled in self._pulled(terms):
+                told = counts["images"]
                 try:
-                    outcomes = await trial.outcomes(pulled)
+                    async for outcome in trial.outcomes(pulled):
+                        counts["images"] += 1
+                        counts["survive"] += outcome.survives
+                        lacks.update({reason.lack.value for reason in outcome.reasons})
+                        yield _document(outcome)
                 except Malformed:
                     continue
-                counts["passed_over"] += not outcomes
-                for outcome in outcomes:
-                    counts["images"] += 1
-                    counts["survive"] += outcome.survives
-                    lacks.update({reason.lack.value for reason in outcome.reasons})
-                    yield _document(outcome)
+                counts["passed_over"] += counts["images"] == told
                 await asyncio.sleep(0)  # clients have their turn between any two
             yield {
                 "event": "end",
@@ -106,11 +106,11 @@ class Rehearsals:
             await store.flush()
             page = await asyncio.to_thread(self._stage.premises.look, partial(_page, since=since, after=after))
             for pulled in page:
-                if not terms.patterns or any(is_named(pulled.image, text, naming) for text in terms.patterns):
+                if not terms.patterns or any(is_named(pulled, text, naming) for text in terms.patterns):
                     yield pulled
             if len(page) < _PAGE:
                 return
-            after = (page[-1].image.upstream, page[-1].image.repository, page[-1].image.digest)
+            after = (page[-1].upstream, page[-1].repository, page[-1].digest)
 
     def _deep(self, terms: Terms) -> AbstractAsyncContextManager[Damaged]:
         return _reading(self._stage.store) if terms.deep else nullcontext(unread)

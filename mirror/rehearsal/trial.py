@@ -5,8 +5,10 @@ Nobody wants an image again that came by a tag, and was not pulled since that ta
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from mirror.errors import Refused
 from mirror.jobs.order import Order
@@ -19,8 +21,11 @@ from mirror.rehearsal.mending import orders
 from mirror.rehearsal.reasons import Lack, Reason
 from mirror.rehearsal.tags import Answered, Tags
 from mirror.rehearsal.terms import Terms
-from mirror.store.images import Image
 from mirror.store.pulled import Pulled
+
+_TURN = 100  # tags of one image that are looked at before others have their turn on the loop
+
+Tag = TypeVar("Tag")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +36,7 @@ class Outcome:
     """
 
     name: ImageName
-    image: Image
+    image: Pulled
     reasons: tuple[Reason, ...]
     whole: bool
     orders: tuple[Order, ...] = ()
@@ -51,37 +56,38 @@ class Trial:
         self._now = now
         self._tags = Tags(larder.store.facts, larder.shelf, now, terms.lasting)
 
-    async def outcomes(self, pulled: Pulled) -> list[Outcome]:
+    async def outcomes(self, image: Pulled) -> AsyncIterator[Outcome]:
         """One for each name that the image is given by; none where it is passed over.
 
-        Raises Malformed for what no mirror of this version can have noted. May be cancelled.
+        Raises Malformed, maybe after some, for what no mirror of this version can have noted. May be cancelled.
         """
-        image, digest = pulled.image, Digest.parse(pulled.image.digest)
+        digest = Digest.parse(image.digest)
         try:
             target = self._upstreams.target(Asked(None, None, image.upstream, image.repository))
         except Refused as error:
             reason = Reason(Lack.NOT_SERVED, f"{error}: see `upstreams` in mirror.yml", image.digest)
-            return [Outcome(name, image, (reason,), False) for name in _names(image, digest)]
-        given, moved = await self._given(target, pulled)
+            references: tuple[str | Digest, ...] = image.tags or (digest,)
+            async for reference in _in_turns(references):
+                yield Outcome(ImageName(image.upstream, image.repository, reference), image, (reason,), False)
+            return
+        given, moved = await self._given(target, image)
         if not given and moved is not None and image.last_pull <= moved:
-            return []
+            return
         content = Content(self._larder, target)
         await content.look(digest)
         until = self._now() + self._terms.lasting
         attached = [] if content.reasons else await attached_lack(self._larder, target, content.documents, until)
         if not given:
-            return [self._outcome(ImageName(image.upstream, image.repository, digest), image, content, attached)]
-        found = []
-        for tag, answered in given.items():
+            yield self._outcome(ImageName(image.upstream, image.repository, digest), image, content, attached)
+        async for tag, answered in _in_turns(given.items()):
             name = ImageName(image.upstream, image.repository, tag)
             more = attached + await self._later(target, answered)
-            found.append(self._outcome(name, image, content, more, answered))
-        return found
+            yield self._outcome(name, image, content, more, answered)
 
     def _outcome(
         self,
         name: ImageName,
-        image: Image,
+        image: Pulled,
         content: Content,
         more: list[Reason],
         answered: Answered | None = None,
@@ -93,16 +99,15 @@ class Trial:
         found = orders(name, image.digest, mendable, content.platforms, self._terms.platforms)
         return Outcome(name, image, tuple(reasons), not content.reasons, found)
 
-    async def _given(self, target: Target, pulled: Pulled) -> tuple[dict[str, Answered], float | None]:
+    async def _given(self, target: Target, image: Pulled) -> tuple[dict[str, Answered], float | None]:
         """The tags that clients are given the image for; and when the last one moved on that it was given for."""
-        image = pulled.image
-        given, moved = {}, None
-        for tag in dict.fromkeys((*image.tags, *pulled.pins, *pulled.left)):
-            answered = await self._tags.answered(target, tag, image.digest if tag in image.tags else None)
+        given, moved, tags = {}, None, frozenset(image.tags)
+        async for tag in _in_turns(dict.fromkeys((*image.tags, *image.pins, *image.left))):
+            answered = await self._tags.answered(target, tag, image.digest if tag in tags else None)
             if answered.digest == image.digest:
                 given[tag] = answered
             else:
-                moved = max(moved or 0.0, pulled.left.get(tag, answered.since or 0.0))
+                moved = max(moved or 0.0, image.left.get(tag, answered.since or 0.0))
         return given, moved
 
     async def _later(self, target: Target, answered: Answered) -> list[Reason]:
@@ -114,5 +119,9 @@ class Trial:
         return content.reasons
 
 
-def _names(image: Image, digest: Digest) -> list[ImageName]:
-    return [ImageName(image.upstream, image.repository, reference) for reference in image.tags or (digest,)]
+async def _in_turns(tags: Iterable[Tag]) -> AsyncIterator[Tag]:
+    """These, one by one; other tasks have their turn after each hundred of them."""
+    for number, tag in enumerate(tags, 1):
+        yield tag
+        if number % _TURN == 0:
+            await asyncio.sleep(0)

@@ -13,6 +13,7 @@ from mirror.errors import Code, Refused
 from mirror.stock.completeness import Needs, completeness
 from mirror.stock.naming import Naming, is_pattern
 from mirror.store.images import Image, Images
+from mirror.store.pulled import Pulled
 
 MOST = 10_000  # images in one list
 
@@ -60,7 +61,7 @@ def chosen(images: Images, naming: Naming, wanted: Wanted) -> Iterator[Image]:
             yield image
 
 
-def is_named(image: Image, pattern: str, naming: Naming) -> bool:
+def is_named(image: Image | Pulled, pattern: str, naming: Naming) -> bool:
     """Whether this stands for the image: as Docker would name it or in full; with its tag, its digest, or neither.
 
     Without `*`, `?` and `[` it may also be the beginning of the name up to a `/`, or that of the digest.
@@ -101,7 +102,7 @@ def moment(when: float) -> str | None:
     return datetime.fromtimestamp(when, UTC).isoformat(timespec="seconds") if 0 < when < _LATEST else None
 
 
-def _names(image: Image, naming: Naming) -> Iterator[str]:
+def _names(image: Image | Pulled, naming: Naming) -> Iterator[str]:
     names = {f"{image.upstream}/{image.repository}", naming.familiar(image.upstream, image.repository)}
     if image.upstream == naming.default:
         names.add(image.repository)

@@ -15,6 +15,7 @@ CREATE TABLE IF NOT EXISTS moves (
 );
 CREATE INDEX IF NOT EXISTS moves_by_tag ON moves (upstream, repository, tag, number);
 CREATE INDEX IF NOT EXISTS moves_by_repository ON moves (upstream, repository, number);
+CREATE INDEX IF NOT EXISTS moves_by_former ON moves (upstream, repository, old, tag, seen) WHERE old IS NOT NULL;
 CREATE TABLE IF NOT EXISTS tag_pins (
     upstream TEXT NOT NULL,
     repository TEXT NOT NULL,
@@ -55,6 +56,8 @@ TRIM_UPSTREAM = (
 _PAGE = "AND number < ? ORDER BY number DESC LIMIT ?"
 MOVES = f"SELECT {_COLUMNS} FROM moves WHERE upstream = ? AND repository = ? AND tag = ? {_PAGE}"  # noqa: S608
 ALL_MOVES = f"SELECT {_COLUMNS} FROM moves WHERE upstream = ? AND repository = ? {_PAGE}"  # noqa: S608
+# Of a digest: the tags that were seen to point elsewhere since, and when that was last.
+LEFT = "SELECT tag, max(seen) FROM moves WHERE upstream = ? AND repository = ? AND old = ? GROUP BY tag"
 
 PINS = "SELECT upstream, repository, tag, digest, since, is_former FROM tag_pins"
 PUT_PIN = "INSERT OR REPLACE INTO tag_pins VALUES (?, ?, ?, ?, ?, ?)"

@@ -5,27 +5,32 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from mirror.store.images import Image, Images, Name
+from mirror.store.images import Images, Name
 from mirror.store.index import Index
+from mirror.store.journal_schema import LEFT
+from mirror.store.lookup import is_pinned
 
 _SINCE = """
-SELECT upstream, repository, digest, last_pull, held FROM images
+SELECT upstream, repository, digest, content, last_pull FROM images
 WHERE last_pull >= ? AND (upstream, repository, digest) > (?, ?, ?) ORDER BY upstream, repository, digest LIMIT ?
 """
 _PINS = "SELECT tag FROM tag_pins WHERE upstream = ? AND repository = ? AND digest = ? ORDER BY tag"
-_LEFT = "SELECT tag, max(seen) FROM moves WHERE upstream = ? AND repository = ? AND old = ? GROUP BY tag"
 
 
 @dataclass(frozen=True, slots=True)
 class Pulled:
-    """`image` with the tags that point to it, as far as is known. `held`: whether its own manifest is stored.
+    """An image that was pulled last at `last_pull`, by the wall clock, with the `tags` that point to it now.
 
-    `pins`: tags that the operator has pinned to it. `left`: tags that were seen to point elsewhere since, and when that
-    was last, by the wall clock.
+    `pinned`: whether anything keeps it from eviction. `pins`: tags that the operator has pinned to it. `left`: tags
+    that were seen to point elsewhere since, and when that was last, by the wall clock.
     """
 
-    image: Image
-    held: bool
+    upstream: str
+    repository: str
+    digest: str
+    tags: tuple[str, ...]
+    last_pull: float
+    pinned: bool
     pins: tuple[str, ...]
     left: Mapping[str, float]
 
@@ -38,17 +43,9 @@ def pulled_since(index: Index, since: float, after: Name, limit: int) -> list[Pu
 def _page(index: Index, since: float, after: Name, limit: int) -> Iterator[Pulled]:
     images = Images(index)
     pins = images.all_pins()
-    for upstream, repository, digest, last_pull, held in [*index.read(_SINCE, (since, *after, limit))]:
+    for upstream, repository, digest, content, last_pull in [*index.read(_SINCE, (since, *after, limit))]:
         name = (upstream, repository, digest)
-        tags, parts, member = images.tags(name), images.closure(digest), index.member(*name)
-        image = Image(
-            *name,
-            tags,
-            (member.media_type or "") if member is not None else "",
-            last_pull,
-            sum(size for _, size in parts if size is not None),
-            sum(size is None for _, size in parts),
-            pins.covering((upstream, repository), digest, tags) is not None,
-        )
+        tags = images.tags(name)
+        pinned = is_pinned(index, content) or pins.covering((upstream, repository), digest, tags) is not None
         pinned_to_it = tuple(tag for (tag,) in index.read(_PINS, name))
-        yield Pulled(image, bool(held), pinned_to_it, dict(index.read(_LEFT, name)))
+        yield Pulled(*name, tags, last_pull, pinned, pinned_to_it, dict(index.read(LEFT, name)))

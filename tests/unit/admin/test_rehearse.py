@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 
 from mirror.admin.rehearse import PATH, rehearse_routes
 from mirror.errors import Code, Refused, StoreFailed
@@ -85,6 +86,27 @@ async def test_who_leaves_ends_the_rehearsal() -> None:
             await response.content.readany()
         async with asyncio.timeout(10):
             await ended.wait()
+
+
+async def test_who_reads_nothing_is_waited_for_no_longer_than_bearable() -> None:
+    ended = asyncio.Event()
+
+    async def run(_: Terms) -> Documents:
+        try:
+            while True:
+                yield {"event": "image", "image": "x" * 100_000}
+        finally:
+            ended.set()
+
+    async with (
+        operating(rehearse_routes(run, patience=0.05)) as operator,
+        aiohttp.ClientSession() as session,
+        session.post(operator.url + PATH, json={}) as response,
+    ):
+        async with asyncio.timeout(60):
+            await ended.wait()
+            with pytest.raises(aiohttp.ClientError):
+                await response.read()
 
 
 async def test_what_is_not_understood_is_refused() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import tracemalloc
 from collections.abc import Iterator
 from random import Random
 
@@ -98,6 +99,18 @@ def test_what_unpacks_to_more_than_may_come_is_refused_on_the_way(largest: int) 
 def test_a_bomb_costs_no_more_memory_than_a_piece() -> None:
     bomb = gzip.compress(bytes(20_000_000), 1)
     assert max(map(len, gunzipped([bomb], LARGEST))) <= 1024 * 1024
+
+
+def test_no_member_costs_a_copy_of_all_that_comes_after_it() -> None:
+    """Else the time for a piece of members that hold nothing grows with its square: hours for a layer of them."""
+    hostile = gzip.compress(b"") * 20_000
+    tracemalloc.start()
+    try:
+        assert list(gunzipped([hostile], LARGEST)) == []
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert most < len(hostile) / 2
 
 
 def damaged(data: bytes, at: int) -> bytes:

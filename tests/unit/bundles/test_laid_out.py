@@ -46,6 +46,23 @@ class Counting(Kept):
         return super().read(digest)
 
 
+class Interrupted(Kept):
+    """Another export to the same directory begins whenever a piece of it is read."""
+
+    def __init__(self, target: Path) -> None:
+        super().__init__()
+        self.target = target
+        self.answers: list[str] = []
+
+    def read(self, digest: Digest) -> Iterator[bytes]:
+        if self.target.exists():
+            other = Kept()
+            with pytest.raises(MirrorError) as caught:
+                write_directory(plan_of(other), other, NOWHERE, self.target)
+            self.answers.append(str(caught.value))
+        return super().read(digest)
+
+
 @pytest.fixture
 def target(tmp_path: Path) -> Path:
     return tmp_path / "bundle"
@@ -103,6 +120,15 @@ def test_what_broke_off_is_gone_on_with_and_not_copied_again(tmp_path: Path, tar
     assert files_below(target) == {path_of(digest): data for digest, data in kept.held.items()} | dict(plan.heading)
     with pytest.raises(MirrorError, match="not empty"):  # it is finished now
         write_directory(plan, kept, NOWHERE, target)
+
+
+def test_one_export_at_a_time_writes_into_a_directory(target: Path) -> None:
+    kept = Interrupted(target)
+    plan = plan_of(kept)
+    write_directory(plan, kept, NOWHERE, target)
+    words = f"{target} is being written by another export: wait for its end, or name another directory"
+    assert kept.answers == [words] * len(kept.held)
+    assert files_below(target) == {path_of(digest): data for digest, data in kept.held.items()} | dict(plan.heading)
 
 
 @pytest.mark.parametrize("left", [b"", b"tw", b"owt", b"two and more"])

@@ -15,6 +15,7 @@ import pytest
 
 from mirror.bundles.layout import Plan
 from mirror.bundles.tar_file import write_archive
+from mirror.bundles.tar_format import BLOCK
 from mirror.bundles.writing import archive_of
 from mirror.errors import DigestMismatch, MirrorError
 from mirror.oci.digest import Digest
@@ -98,7 +99,7 @@ def test_what_a_kill_has_left_of_it_is_gone_on_with(target: Path) -> None:
     assert target.stat().st_blocks < before + len(ZEROS) // 512 // 2
 
 
-@pytest.mark.parametrize("left", ["nothing", "begun", "other", "damaged", "longer"])
+@pytest.mark.parametrize("left", ["nothing", "cut", "begun", "other", "damaged", "longer"])
 def test_whatever_was_left_the_bundle_is_the_same(target: Path, left: str) -> None:
     kept = Kept()
     whole = archive(kept)
@@ -106,8 +107,9 @@ def test_whatever_was_left_the_bundle_is_the_same(target: Path, left: str) -> No
     target.with_name("bundle.tar.part").write_bytes(
         {
             "nothing": b"",
+            "cut": whole[:100],
             "begun": whole[:3000],
-            "other": noise,
+            "other": whole[:BLOCK] + noise,
             "damaged": whole[:3000] + noise + whole[8000:],
             "longer": whole + noise,
         }[left]
@@ -117,22 +119,34 @@ def test_whatever_was_left_the_bundle_is_the_same(target: Path, left: str) -> No
     assert [*target.parent.iterdir()] == [target]
 
 
-def test_what_another_export_is_writing_is_left_alone(target: Path) -> None:
+@pytest.mark.parametrize("theirs", [b"a", b"somebody's" * 100, bytes(5000)], ids=["short", "long", "zeros"])
+def test_what_does_not_begin_as_a_bundle_is_somebody_else_s(target: Path, theirs: bytes) -> None:
     kept = Kept()
     part = target.with_name("bundle.tar.part")
+    part.write_bytes(theirs)
+    with pytest.raises(MirrorError, match=r"bundle\.tar\.part is in the way: remove it, and export again"):
+        write_archive(plan_of(kept), kept, target)
+    assert part.read_bytes() == theirs
+    assert not target.exists()
+
+
+def test_what_another_export_is_writing_is_left_alone(target: Path) -> None:
+    kept = Kept()
+    part, begun = target.with_name("bundle.tar.part"), archive(kept)[:3000]
     with part.open("wb") as file:
-        file.write(b"theirs")
+        file.write(begun)
         file.flush()
         fcntl.flock(file, fcntl.LOCK_EX)
         with pytest.raises(MirrorError, match="written by another export"):
             write_archive(plan_of(kept), kept, target)
-    assert part.read_bytes() == b"theirs"
+    assert part.read_bytes() == begun
 
 
 def test_nothing_is_written_through_a_link_that_lies_there(target: Path) -> None:
     kept = Kept()
     other, part = target.with_name("other"), target.with_name("bundle.tar.part")
-    other.write_bytes(b"somebody's")
+    begun = archive(kept)[:3000]
+    other.write_bytes(begun)
     part.symlink_to(other)
     with pytest.raises(OSError, match="symbolic"):
         write_archive(plan_of(kept), kept, target)
@@ -140,7 +154,7 @@ def test_nothing_is_written_through_a_link_that_lies_there(target: Path) -> None
     os.link(other, part)
     with pytest.raises(MirrorError, match="in the way"):
         write_archive(plan_of(kept), kept, target)
-    assert (other.read_bytes(), part.exists()) == (b"somebody's", True)
+    assert (other.read_bytes(), part.exists()) == (begun, True)
 
 
 def test_what_cannot_fit_is_refused_before_it_is_written(target: Path) -> None:

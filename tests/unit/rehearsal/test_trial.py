@@ -6,7 +6,12 @@ import asyncio
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from mirror.rehearsal.content import Content, Larder
+from mirror.rehearsal.terms import Terms
+from mirror.rehearsal.trial import Trial
+from mirror.store.pulled import Pulled
 from mirror.store.tag_pins import TagPin
 from mirror.tasks import end, spawn
 from tests.support.rehearsing import Rehearsing, rehearsing
@@ -106,3 +111,29 @@ async def test_trying_gives_others_their_turn(tmp_path: Path) -> None:
         await content.look(image.digest)
         await end(task)
         assert turns >= 3
+
+
+@pytest.mark.parametrize(
+    ("upstream", "are_here", "outcomes", "least"),
+    [("one", True, 1000, 18), ("one", False, 0, 9), ("two", True, 1000, 9)],
+)
+async def test_many_tags_give_others_their_turn(
+    tmp_path: Path, upstream: str, are_here: bool, outcomes: int, least: int
+) -> None:
+    async with rehearsing(tmp_path) as it:
+        tags = tuple(f"t{number}" for number in range(1000))
+        left = {} if are_here else dict.fromkeys(tags, 2.0)
+        image = Pulled(upstream, "a/b", str(it.it.image.digest), tags if are_here else (), 1.0, False, (), left)
+        turns = 0
+
+        async def others() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        trial = Trial(Larder(it.stage.store, it.it.pull.pulls.shelf), it.stage.upstreams, Terms(), it.it.clock)
+        task = spawn(others(), "others")
+        assert len([outcome async for outcome in trial.outcomes(image)]) == outcomes
+        await end(task)
+        assert turns >= least
