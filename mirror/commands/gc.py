@@ -118,7 +118,7 @@ def _asked(settings: Settings, wanted: Document) -> Document:
 async def _resting(settings: Settings, wanted: Document) -> Document:
     """The same of a directory that no mirror uses, and in which nothing goes but for this."""
     from mirror.stock.collecting import Collecting
-    from mirror.store.eviction import Room, Space, excess
+    from mirror.store.eviction import ENDLESS, Room, Space, excess
     from mirror.store.store import Store
 
     storage = settings.storage
@@ -127,8 +127,7 @@ async def _resting(settings: Settings, wanted: Document) -> Document:
         raise MirrorError(f"{root} is not a cache of this program: is it the storage.root that you mean?")
     if (await asyncio.to_thread(root.stat)).st_uid != os.geteuid():
         raise MirrorError(f"{root} belongs to another user: be that one, or ask the mirror while it runs")
-    unbounded = Room(max_size=lambda _: 1 << 62, min_free=lambda _: 0)
-    store = await Store.open(root, unbounded, durable=storage.durability == "safe")
+    store = await Store.open(root, ENDLESS, durable=storage.durability == "safe")
     try:
         total, _, free = await asyncio.to_thread(shutil.disk_usage, root)
         needed = excess(Space(store.size, total, free), Room(storage.max_size.of, storage.min_free.of))

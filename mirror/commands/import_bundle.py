@@ -38,6 +38,7 @@ from mirror.healthcheck import admin_url
 from mirror.oci.digest import Digest
 from mirror.store.eviction import Room
 from mirror.store.looking import Looking
+from mirror.store.removal import everybody
 from mirror.store.store import Store
 
 PIPE = "-"
@@ -126,6 +127,8 @@ async def _taken(pieces: Iterator[bytes], settings: Settings, unreachable: str) 
         raise MirrorError(
             f"a mirror runs over {storage.root}, but its admin listener cannot be reached: {unreachable}"
         ) from None
+    if not storage.evict_unreachable:
+        store.removal.unreachable = everybody
     try:
         received = await Receiving(store).take(_each(pieces))
         return {**asdict(received), "unserved": unserved(settings, received.images)}

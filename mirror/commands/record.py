@@ -90,7 +90,7 @@ def recorded(looking: Looking, since: float) -> Iterator[Recorded]:
 
 
 def _platforms(looking: Looking, image: Image, digest: Digest) -> tuple[str, ...]:
-    """Those of an index that are here, all of them; none for an image that is for one platform anyway."""
+    """Those of an index that clients were given, whatever is left of them; none for an image that is for one anyway."""
     body = read_document(looking, digest)
     try:
         read = classify(body or b"", image.media_type or None)
@@ -101,7 +101,8 @@ def _platforms(looking: Looking, image: Image, digest: Digest) -> tuple[str, ...
     listed, found = platforms_of(body), []
     for one in read.manifests:
         platform = listed.get(str(one.digest), "")
-        if "/" in platform and all(size is not None for _, size in looking.images.closure(str(one.digest))):
+        member = looking.index.member(image.upstream, image.repository, str(one.digest))
+        if "/" in platform and member is not None and member.media_type is not None:
             found.append(platform)
     return tuple(dict.fromkeys(_usual(found)))
 

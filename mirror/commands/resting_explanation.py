@@ -17,7 +17,7 @@ from mirror.errors import StoreError
 from mirror.log.events import errors_alone
 from mirror.pull.configured import Making
 from mirror.pull.explaining import explanations
-from mirror.store.eviction import Room
+from mirror.store.eviction import ENDLESS
 from mirror.store.store import Store
 from mirror.upstream.contact import Contact
 from mirror.upstream.surroundings import Surroundings
@@ -59,9 +59,8 @@ async def _store(settings: Settings, user: int) -> AsyncIterator[Store | None]:
         click.echo(f"{storage.root} belongs to another user: be that one to have it looked at", err=True)
         yield None
         return
-    room = Room(storage.max_size.of, storage.min_free.of)
     try:
-        store = await Store.open(storage.root, room, durable=storage.durability == "safe")
+        store = await Store.open(storage.root, ENDLESS, durable=storage.durability == "safe")
     except StoreError as error:
         click.echo(words(error), err=True)
         yield None

@@ -17,13 +17,11 @@ from mirror.pull.explaining import is_own
 from mirror.rehearsal.rehearsal import Rehearsals, Stage
 from mirror.rehearsal.terms import terms_of
 from mirror.stock.premises import premises_of
-from mirror.store.eviction import Room
+from mirror.store.eviction import ENDLESS
 from mirror.store.store import Store
 from mirror.upstream.contact import Contact
 from mirror.upstream.surroundings import Surroundings
 from mirror.upstream.transport import unobserved
-
-_ENDLESS = Room(max_size=lambda _: 1 << 62, min_free=lambda _: 0)
 
 
 async def resting(settings: Settings, terms: Mapping[str, Any], heed: Heed, user: int) -> None:
@@ -40,7 +38,7 @@ async def resting(settings: Settings, terms: Mapping[str, Any], heed: Heed, user
         making = Making(settings, unobserved, Surroundings(contact=Contact(frozen=True)))
         try:
             upstreams = await making.make()
-            store = await Store.open(storage.root, _ENDLESS, durable=storage.durability == "safe")
+            store = await Store.open(storage.root, ENDLESS, durable=storage.durability == "safe")
             try:
                 premises = premises_of(settings, partial(is_own, settings))
                 stage = Stage(store, upstreams, premises, settings.limits.manifest_size)

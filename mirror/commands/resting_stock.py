@@ -18,6 +18,7 @@ from mirror.stock.pinning import pinned
 from mirror.stock.plan import planned, told_of
 from mirror.stock.premises import premises_of
 from mirror.stock.stock import Stock
+from mirror.store.eviction import ENDLESS
 from mirror.store.store import Store
 
 Document: TypeAlias = dict[str, Any]
@@ -72,7 +73,7 @@ class RestingStock:
 
     async def _changed(self, order: Callable[[Stock], Awaitable[Document]]) -> Document:
         durable = self._storage.durability == "safe"
-        store = await Store.open(self._premises.root, self._premises.room, durable=durable)
+        store = await Store.open(self._premises.root, ENDLESS, durable=durable)
         try:
             return await order(Stock(store, self._premises))
         finally:

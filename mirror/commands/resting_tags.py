@@ -13,7 +13,7 @@ from mirror.pull.configured import Making
 from mirror.pull.explaining import keeping
 from mirror.pull.tag_documents import chosen, moves_document, tag_document
 from mirror.pull.tag_keeping import TagKeeping
-from mirror.store.eviction import Room
+from mirror.store.eviction import ENDLESS
 from mirror.store.store import Store
 from mirror.upstream.contact import Contact
 from mirror.upstream.surroundings import Surroundings
@@ -75,8 +75,7 @@ class RestingTags:
         making = Making(settings, unobserved, Surroundings(contact=Contact(frozen=True)))
         try:
             upstreams = await making.make()
-            room = Room(settings.storage.max_size.of, settings.storage.min_free.of)
-            store = await Store.open(root, room, durable=settings.storage.durability == "safe")
+            store = await Store.open(root, ENDLESS, durable=settings.storage.durability == "safe")
             try:
                 return await told(keeping(settings, upstreams, store, None))
             finally:

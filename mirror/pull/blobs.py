@@ -55,7 +55,7 @@ class Blobs:
         self._store = store
         self._fetches = fetches
         self._memory = memory
-        self._questions: Flights[tuple[str, str, Digest], int | None] = Flights("head-blob")
+        self._questions: Flights[tuple[str, str, Digest, int | None], int | None] = Flights("head-blob")
 
     def recall(self, target: Target, digest: Digest) -> FoundBlob | None:
         """The blob if it is in memory and this repository is known to have it. Never waits."""
@@ -101,7 +101,8 @@ class Blobs:
             if fetch is not None and fetch.growth.total is not None:
                 return FoundBlob(digest, fetch.growth.total, None, Answer(Outcome.JOINED))
         self._refuse_absent(target, digest)
-        return FoundBlob(digest, await self._ask(target, digest), None, Answer(Outcome.MISS))
+        held = await self._held(digest) if proof is None else None
+        return FoundBlob(digest, await self._ask(target, digest, held), None, Answer(Outcome.MISS))
 
     async def aclose(self) -> None:
         await self._questions.aclose()
@@ -159,7 +160,7 @@ class Blobs:
         """The upstream's word that this repository has the blob, if it was ever given."""
         return self._store.facts.member(target.name, target.repository, str(digest))
 
-    async def _ask(self, target: Target, digest: Digest, held: int | None = None) -> int | None:
+    async def _ask(self, target: Target, digest: Digest, held: int | None) -> int | None:
         """Ask the upstream whether this repository has the blob, and note that it does; its size if that was said.
 
         `held`: the size of what is here, or on its way. Raises Nonsense when another one is named.
@@ -174,7 +175,7 @@ class Blobs:
             self._store.facts.prove(Member(target.name, target.repository, str(digest)))
             return size
 
-        return await self._questions.join((target.name, target.repository, digest), asked)
+        return await self._questions.join((target.name, target.repository, digest, held), asked)
 
     def _refuse_absent(self, target: Target, digest: Digest) -> None:
         if self._store.facts.absent(absence_of(target, digest)):

@@ -60,6 +60,7 @@ from mirror.stock.collecting import Collecting
 from mirror.stock.premises import premises_of
 from mirror.stock.stock import Stock
 from mirror.store.eviction import Room
+from mirror.store.removal import everybody
 from mirror.store.scrub import Scrub, tell_of_a_fault
 from mirror.store.store import Store
 from mirror.tasks import end, spawn
@@ -168,6 +169,8 @@ class Mirror:
             siblings=self.siblings,
         )
         store.blobs.on_corrupt = lambda _: self.metrics.corrupt("store")
+        if not storage.evict_unreachable:
+            store.removal.unreachable = everybody  # until there are upstreams, before the first round looks
         return store
 
     async def _make_pulls(self) -> Pulls:

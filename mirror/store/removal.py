@@ -26,6 +26,11 @@ Busy = Callable[[], Iterable[Digest]]
 Removed = Callable[[int, bool], None]
 
 
+def everybody(_: str) -> bool:
+    """No upstream can be asked, as far as one knows who has asked none."""
+    return True
+
+
 class Removal:
     """`unreachable` says of an upstream whether it cannot be asked just now. `readers`: what is being read."""
 

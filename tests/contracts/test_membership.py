@@ -184,12 +184,15 @@ async def test_another_upstream_needs_its_own_word(setting: Setting) -> None:
     assert {(seen.method, seen.sent) for seen in setting.other.requests} == {("HEAD", 0)}
 
 
-async def test_who_names_another_size_does_not_have_it(setting: Setting) -> None:
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_who_names_another_size_does_not_have_it(setting: Setting, method: str) -> None:
     await setting.pull()
     setting.other.push_image(OWNER, "latest", [LAYER])
-    setting.other.fail(Fault(length=5), "HEAD", "/blobs/")
-    refused = await setting.ask("GET", f"other.test/{OWNER}", setting.paths["layer"])
+    setting.other.fail(Fault(length=5), "HEAD", "/blobs/", times=None)
+    refused = await setting.ask(method, f"other.test/{OWNER}", setting.paths["layer"])
     assert (refused.status, setting.other.count("HEAD", "/blobs/")) == (502, 1)
+    refused = await setting.ask("GET", f"other.test/{OWNER}", setting.paths["layer"])
+    assert (refused.status, setting.other.count("HEAD", "/blobs/")) == (502, 2)
     assert LAYER[:1000] not in refused.body
 
 

@@ -54,6 +54,16 @@ def test_what_was_pulled_is_written_with_its_platforms_and_can_be_read_again(tmp
         assert list(recorded(looking, first.last_pull + 3600)) == []
 
 
+def test_a_platform_of_which_something_has_gone_was_pulled_all_the_same(tmp_path: Path) -> None:
+    with MirrorThread(tmp_path) as served:
+        (_, arm64), _ = served.call(lambda: push(served))
+        for reference in ("v1", arm64.digest):
+            assert served.ask("GET", f"/v2/{APP}/manifests/{reference}").status == 200
+        served.settle()
+    (entry,) = parse_list(Commands(tmp_path).run("record").output)
+    assert entry.platforms == ("linux/arm64/v8",)
+
+
 def test_where_nothing_was_pulled_the_list_is_empty_and_that_is_said(tmp_path: Path) -> None:
     pulled(tmp_path)
     result = Commands(tmp_path).run("record", "--since", "0s")
