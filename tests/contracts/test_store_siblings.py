@@ -111,6 +111,8 @@ async def test_two_evictions_are_never_under_way_at_once(tmp_path: Path) -> None
             await without_rounds(store)
         for number in range(10):
             await members[number % 3].put(*blob(number, 1000))
+        for store in members:
+            await store.flush()
         went = await asyncio.gather(*(store.evict() for store in members))
         assert sum(went) == 6000  # to nine tenths of the bound, once
         assert len(published(tmp_path)) == 4
