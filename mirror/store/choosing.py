@@ -100,9 +100,13 @@ class Choosing:
         return found
 
     def keep(self, going: Going) -> None:
-        """This was asked for since it was chosen, so others have to go in its place."""
+        """This was asked for since it was chosen, so others have to go in its place, and nothing of it with them."""
         self._bytes += going.bytes
         self._files += len(going.parts)
+        self._gone.difference_update(digest for digest, _ in going.parts)
+        parts = [Part(*part) for part in going.parts]
+        for name, _ in going.of or ((None, 0.0),):
+            self._release.take_back(name, parts)
         self._stays(Why.IN_USE, going.image, going.parts[0][0])
 
     def chosen(self, going: Sequence[Going]) -> Choice:

@@ -41,9 +41,7 @@ SELECT upstream, repository, images.digest, blobs.pinned FROM above
 LEFT JOIN blobs ON blobs.digest = above.digest LEFT JOIN images ON content = above.digest AND held = 1
 """
 _PULLED = "INSERT INTO images SELECT ?, ?, ?, ?, ?, ?, ?, NULL, EXISTS (SELECT 1 FROM blobs WHERE digest = ?)"
-_PULLED_AGAIN = """
-UPDATE images SET last_pull = ?, worth = ?, handicap = NULL WHERE upstream = ? AND repository = ? AND digest = ?
-"""
+_PULLED_AGAIN = "UPDATE images SET last_pull = ?, worth = ? WHERE upstream = ? AND repository = ? AND digest = ?"
 _WHOLE = """
 SELECT images.digest FROM needs JOIN images ON images.content = needs.parent AND images.held = 1
 WHERE needs.child = ? AND images.upstream = ? AND images.repository = ? ORDER BY last_pull DESC LIMIT 1

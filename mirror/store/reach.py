@@ -34,13 +34,13 @@ def reach(index: Index, digest: str, most: int) -> Reach:
     waiting, left = deque([digest]), most
     while waiting:
         rows = [*index.read(_NEEDS, (waiting.popleft(), left + 1))]
-        left -= len(rows)
-        if left < 0:
-            return Reach([*found.items()], is_all=False)
-        for child, size in rows:
+        for child, size in rows[:left]:
             if child not in found:
                 found[child] = size
                 waiting.append(child)
+        if len(rows) > left:
+            return Reach([*found.items()], is_all=False)
+        left -= len(rows)
     return Reach([*found.items()], is_all=True)
 
 

@@ -60,7 +60,10 @@ class Release:
         return found
 
     def take_back(self, name: Name | None, parts: list[Part]) -> None:
-        """The image, or what was no image, stays after all; it has to be the last one that was added."""
+        """The image, or what was no image, stays after all.
+
+        It has to be the last one that was added, unless all that was found since is looked at again before it goes.
+        """
         if name is not None:
             self._images.discard(name)
         self._gone.difference_update(part.digest for part in parts)

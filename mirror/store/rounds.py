@@ -21,10 +21,11 @@ from mirror.store.layout import Layout
 from mirror.store.leftovers import clear_ingests
 from mirror.store.quarantine import Quarantine
 from mirror.store.recovery import reconcile
-from mirror.store.set_back import brought_back
+from mirror.store.set_back import brought_back, is_behind
 
 _ROUND = 5.0  # seconds between two looks at the bounds
 _CLEARING = 120  # rounds between two clearings
+_SETTLING = 120  # rounds in a row in which the clock is behind, before that is taken for the time
 _NOTING = 1.0  # seconds between two notes of what was used, where another process looks at the bounds
 _MEASURING = 60  # such notes between two measurings
 
@@ -36,11 +37,20 @@ Pause = Callable[[float], Awaitable[None]]
 class Rounds:
     """Of several processes that share a cache one keeps house, and the others only tell it what was used."""
 
-    def __init__(self, layout: Layout, databases: Databases, quarantine: Quarantine, house: Housekeeping) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        databases: Databases,
+        quarantine: Quarantine,
+        house: Housekeeping,
+        now: Callable[[], float] = time.time,
+    ) -> None:
         self._layout = layout
         self._databases = databases
         self._quarantine = quarantine
         self._house = house
+        self._now = now
+        self._behind = 0  # rounds in a row in which something was used in the future
         self._cleared = 0  # of the files ever quarantined, how many there were when they were last cleared
 
     async def run(self, pause: Pause) -> None:
@@ -101,9 +111,17 @@ class Rounds:
             _log.warning("the quarantine could not be cleared: %s", error)
 
     async def _bring_back(self) -> None:
-        """Before it is chosen what goes: see that nothing was used in the future."""
-        now = time.time()
+        """Before it is chosen what goes: see that nothing was used in the future.
+
+        A machine without a battery for its clock begins in 1970 until it has asked somebody: every pull would be one
+        of 1970 for ever. So it is believed only after a while, or once there is no room left and something has to go.
+        """
+        now = self._now()
         try:
+            is_late = await self._databases.on_thread(lambda index, _: is_behind(index, now))
+            self._behind = self._behind + 1 if is_late else 0
+            if self._behind < _SETTLING and self._house.room:
+                return
             steps = await self._databases.on_thread(lambda index, _: brought_back(index, now))
             while await self._databases.on_thread(lambda *_: next(steps, None)) is not None:
                 pass

@@ -56,7 +56,7 @@ CREATE TABLE IF NOT EXISTS images (
     first_pull REAL NOT NULL,     -- wall clock, seconds
     last_pull REAL NOT NULL,
     worth REAL NOT NULL,          -- the last pull, and later the more often it is pulled: see `worth`
-    handicap REAL,                -- seconds that it goes sooner for its size; NULL: not worked out since the last pull
+    handicap REAL,                -- seconds that it goes sooner for its size; NULL: not worked out since it changed
     held INTEGER NOT NULL,
     PRIMARY KEY (upstream, repository, digest)
 ) WITHOUT ROWID;
@@ -88,6 +88,11 @@ CREATE TRIGGER IF NOT EXISTS blob_gone AFTER DELETE ON blobs BEGIN
     DELETE FROM documents WHERE digest = old.digest;
     DELETE FROM needs WHERE parent = old.digest;
     UPDATE images SET held = 0 WHERE content = old.digest AND held = 1;
+END;
+CREATE TRIGGER IF NOT EXISTS document_noted AFTER INSERT ON documents BEGIN
+    UPDATE images SET handicap = NULL WHERE handicap IS NOT NULL AND content IN (
+        SELECT new.digest UNION SELECT parent FROM needs WHERE child = new.digest
+    );
 END;
 CREATE TRIGGER IF NOT EXISTS need_noted AFTER INSERT ON needs BEGIN
     DELETE FROM loose WHERE digest = new.child;

@@ -23,12 +23,17 @@ WHERE upstream = ?2 AND repository = ?3 AND digest = ?4
 """
 
 
+def is_behind(index: Index, now: float) -> bool:
+    """Whether something was used in the future, as a clock has it that says `now` (wall clock)."""
+    return _latest_use(index) > now + _SKEW
+
+
 def brought_back(index: Index, now: float) -> Iterator[int]:
     """Let the latest use be one of `now` (wall clock), and those before it be as long before; nothing if all is well.
 
     A transaction a step; each step tells how many rows it has changed.
     """
-    used = max(next(index.read(_LATEST_USE, (pinned,)))[0] or 0.0 for pinned in (0, 1))
+    used = _latest_use(index)
     if used <= now + _SKEW:
         return  # a pull is a use, so no image was pulled later
     pulled = next(index.read(_LATEST_PULL))[0] or 0.0
@@ -38,3 +43,7 @@ def brought_back(index: Index, now: float) -> Iterator[int]:
             with index:
                 index.write(change, *((ahead, *row) for row in rows))
             yield len(rows)
+
+
+def _latest_use(index: Index) -> float:
+    return max(next(index.read(_LATEST_USE, (pinned,)))[0] or 0.0 for pinned in (0, 1))

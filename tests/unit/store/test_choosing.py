@@ -272,6 +272,27 @@ def test_for_what_stays_after_all_others_go(stocked: Stocked) -> None:
     assert choosing.chosen([]).staying == (Staying(Why.IN_USE, image("app0"), named("app0")),)
 
 
+def test_what_is_shared_with_what_stays_after_all_stays_with_it(stocked: Stocked) -> None:
+    stocked.image("app0", "base", pulled=1.0)
+    stocked.images.note_pulls({(UPSTREAM, "copy", named("app0")): DAY})
+    stocked.image("app1", "base", "own", pulled=100 * DAY)
+    choosing = Choosing(stocked.index, Demand(1))
+    (first,) = choosing.next()
+    assert len(first.of) == 2
+    choosing.keep(first)
+    assert [going.parts for going in choosing.next()] == [((named("app1"), 10), (named("own"), 100))]
+
+
+def test_what_stays_after_all_may_go_with_an_image_that_has_come_to_need_it(stocked: Stocked) -> None:
+    stocked.blob("layer")
+    choosing = Choosing(stocked.index, Demand(EVERYTHING))
+    (loose,) = choosing.next(1)
+    choosing.keep(loose)
+    with stocked.index:
+        stocked.image("app", "layer", pulled=1.0)
+    assert [going.parts for going in choosing.next()] == [((named("app"), 10), (named("layer"), 100))]
+
+
 def test_where_the_disk_takes_no_notes_images_go_all_the_same(stocked: Stocked) -> None:
     for number in range(2):
         stocked.image(f"app{number}", pulled=number * DAY)

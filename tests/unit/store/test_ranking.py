@@ -59,11 +59,54 @@ def test_only_what_has_changed_is_measured_again(stocked: Stocked) -> None:
         stocked.image(f"other{number}")
     assert [measure(stocked.index, 3) for _ in range(3)] == [3, 1, 0]
     stocked.images.note_pulls({image("other0"): 9.0})
-    assert measure(stocked.index, 10) == 1
+    assert measure(stocked.index, 10) == 0  # a pull changes no size
     stocked.blob("layer")  # that a manifest within an index has been waiting for
     assert measure(stocked.index, 10) == 1
     stocked.images.note_pulls({image("absent"): 1.0})
     assert measure(stocked.index, 10) == 0  # it is not held
+
+
+def test_an_image_is_measured_again_once_it_is_known_what_a_part_of_it_needs(stocked: Stocked) -> None:
+    stocked.image("app", "amd64")
+    stocked.blob("layer")
+    assert measure(stocked.index, 10) == 1
+    stocked.images.note(named("amd64"), [named("layer")])
+    assert measure(stocked.index, 10) == 1
+    assert handicaps(stocked) == {"app": pytest.approx(handicap(210))}
+    stocked.images.note(named("amd64"), [named("layer")])
+    assert measure(stocked.index, 10) == 0  # nothing is new
+
+
+def test_an_image_that_comes_back_is_measured_again(stocked: Stocked) -> None:
+    stocked.image("app", "own")
+    assert measure(stocked.index, 10) == 1
+    stocked.index.forget_blob(named("app"))
+    stocked.document("app", "own", size=40)
+    assert measure(stocked.index, 10) == 1
+    assert handicaps(stocked) == {"app": pytest.approx(handicap(140))}
+
+
+def test_of_an_image_that_needs_more_than_any_does_a_part_is_measured(stocked: Stocked) -> None:
+    """What a client may have noted at will: none of the layers is stored."""
+    platforms = [f"platform{number}" for number in range(10)]
+    with stocked.index:
+        for platform in platforms:
+            stocked.document(platform, *(f"{platform} layer{number}" for number in range(1000)))
+        stocked.image("vast", *platforms)
+        stocked.image("plain", "own")
+    assert steps_of(stocked, "plain") < steps_of(stocked, "vast") < 50_000  # where all of it would be ten times that
+    assert handicaps(stocked)["vast"] == pytest.approx(handicap(110))
+
+
+def steps_of(stocked: Stocked, repository: str) -> int:
+    """How much SQLite works to measure this image alone, in steps of its machine."""
+    stocked.index.write("UPDATE images SET handicap = iif(repository = ?, NULL, 0.0)", (repository,))
+    counted: list[None] = []
+    connection = stocked.index._connection
+    connection.set_progress_handler(lambda: counted.append(None), 10)
+    assert measure(stocked.index, 10) == 1
+    connection.set_progress_handler(None, 0)
+    return 10 * len(counted)
 
 
 def test_what_went_goes_on_with_what_it_was_worth_when_it_is_pulled_again(stocked: Stocked) -> None:

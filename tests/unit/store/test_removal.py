@@ -173,6 +173,21 @@ async def test_as_much_goes_as_has_to_though_some_of_what_was_chosen_stays(tmp_p
         assert [one.digest for one in choice.staying] == [str(scene.images[0][0])]
 
 
+async def test_what_stays_takes_what_it_shares_out_of_what_goes_in_its_place(tmp_path: Path) -> None:
+    async with house_at(tmp_path) as house:
+        scene = Scene(house, 2)
+        (first, shared), (last, own) = scene.images
+        house.databases.write_index.submit(lambda index: Images(index).note(str(last), [str(shared)]))
+        scene.pulls.pulled(scene.name(last), 1e9)
+        asked = iter([set[Digest]()])  # from then on, as soon as it was chosen, the first image is
+        choice = await scene.removal.let_go(
+            Demand(50), lambda: next(asked, {first}), lambda *one: scene.removed.append(one)
+        )
+        assert [one.parts for one in choice.going] == [((str(last), 100), (str(own), 100))]
+        assert [one.digest for one in choice.staying] == [str(first)]
+        assert (scene.there(), choice.lacking) == ([[True, True], [False, False]], 0)
+
+
 async def test_what_is_too_large_stays_while_it_is_in_use_or_could_not_be_had_again(tmp_path: Path) -> None:
     async with house_at(tmp_path) as house:
         scene = Scene(house, 0)

@@ -9,10 +9,16 @@ from pathlib import Path
 
 from mirror.store.catalog import Key, Note
 from mirror.store.filesystem import Filesystem
+from mirror.store.images import Images
+from mirror.store.rounds import Rounds
 from mirror.tasks import end, spawn
 from tests.support.caches import blob, path_of, published, room_of
-from tests.support.houses import house_at
+from tests.support.clock import Clock
+from tests.support.houses import House, house_at
 from tests.support.pauses import Pauses
+from tests.support.stocked import UPSTREAM
+
+NOW, YEAR = 4_000_000_000.0, 365 * 86400.0  # later than what blobs are put by
 
 
 async def test_the_files_are_counted_then_the_bounds_kept_round_after_round(tmp_path: Path) -> None:
@@ -54,6 +60,57 @@ async def test_what_was_used_before_a_clock_was_set_back_does_not_outlive_what_i
         await pauses.next()
         assert published(tmp_path) == sorted(str(blob(number)[0]) for number in (2, 3, 4))
         await end(task)
+
+
+async def test_a_clock_that_is_behind_for_a_moment_changes_no_pull(tmp_path: Path) -> None:
+    wall = Clock(NOW - YEAR)
+    async with house_at(tmp_path) as house:
+        await _pulled(house, NOW)
+        pauses = Pauses()
+        task = spawn(_rounds(house, wall).run(pauses.pause), "housekeeping")
+        await pauses.next()
+        wall.advance(YEAR)
+        for _ in range(120):
+            pauses.go_on()
+            await pauses.next()
+        assert await _last_pulls(house) == [NOW]
+        await end(task)
+
+
+async def test_a_clock_that_has_been_behind_for_ten_minutes_in_a_row_is_believed(tmp_path: Path) -> None:
+    wall = Clock(NOW - YEAR)
+    async with house_at(tmp_path) as house:
+        await _pulled(house, NOW)
+        pauses = Pauses()
+        task = spawn(_rounds(house, wall).run(pauses.pause), "housekeeping")
+        await pauses.next()
+        for jump in (YEAR, -YEAR, *[0.0] * 118):
+            wall.advance(jump)
+            pauses.go_on()
+            await pauses.next()
+        assert await _last_pulls(house) == [NOW]  # it was right for a moment
+        pauses.go_on()
+        await pauses.next()
+        assert await _last_pulls(house) == [NOW - YEAR]
+        await end(task)
+
+
+def _rounds(house: House, now: Clock) -> Rounds:
+    return Rounds(house.layout, house.databases, house.blobs.quarantine, house.keeping, now)
+
+
+async def _pulled(house: House, when: float) -> None:
+    (digest,) = house.put(1)
+    house.keeping.used(str(digest), when)
+    house.pulls.pulled((UPSTREAM, "app", str(digest)), when)
+    house.keeping.note_uses()
+    await house.databases.flush()
+
+
+async def _last_pulls(house: House) -> list[float]:
+    await house.databases.flush()
+    images = await house.databases.on_thread(lambda index, _: Images(index).list())
+    return [one.last_pull for one in images]
 
 
 async def test_leftovers_are_cleared_away_in_the_first_round_and_every_ten_minutes(tmp_path: Path) -> None:
