@@ -35,3 +35,8 @@ def pytest_runtest_makereport(
             name, what = figure.args
             note(Share(name, what, int(report.failed), 1))
     return report
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """A test is called the same by every process, and in every second: what is packed bears the time."""
+    return argname if isinstance(val, bytes) and not (val.isascii() and val.decode().isprintable()) else None
