@@ -203,6 +203,22 @@ def test_an_archive_that_skopeo_writes_for_docker_is_imported(tmp_path: Path, co
             assert served.ask("GET", f"/v2/library/app/blobs/{Digest.of(data)}").body == data
 
 
+def test_an_export_becomes_an_archive_for_docker_by_skopeo(tmp_path: Path, commands: Commands) -> None:
+    layers = {f"{name}.tar": tar_of({"file": name.encode()}) for name in ("first", "second")}
+    name, other = "docker.io/library/app:1", tmp_path / "other"
+    (tmp_path / "app.tar").write_bytes(tar_of(docker_archive(layers, name)))
+    came, ours, theirs = (tmp_path / f"{number}.tar" for number in range(3))
+    skopeo("copy", "-q", f"docker-archive:{tmp_path / 'app.tar'}:{name}", f"oci-archive:{came}:{name}")
+    ran(commands, "import", str(came), "--json")
+    ran(commands, "export", "--all", "--to", str(ours), "--json")
+    skopeo("copy", "-q", f"oci-archive:{ours}:{name}", f"docker-archive:{theirs}:{name}")
+    other.mkdir()
+    ran(Commands(other), "import", str(theirs), "--json")
+    with MirrorThread(other, lambda _: {"upstreams": {"docker.io": {"endpoints": NOWHERE}}}) as served:
+        for data in layers.values():
+            assert served.ask("GET", f"/v2/library/app/blobs/{Digest.of(data)}").body == data
+
+
 async def test_an_export_runs_beside_imports_and_evictions(tmp_path: Path, kept: Kept) -> None:
     """What is read while it changes is whole, or is not written."""
     first, second = (packed(kept, named(f"a/{name}", kept.image(name.encode() * 1000).digest)) for name in ("b", "c"))
