@@ -18,6 +18,7 @@ from mirror.store.layout import Layout
 from mirror.tasks import end, spawn, within
 
 PATIENCE = 20.0  # seconds for a lease on what is asked of an upstream: then everybody may as well ask for himself
+_GIVING_BACK = 0.5  # seconds that a disk may take, before it goes on behind whoever had the lease
 _SHORTEST, _LONGEST = 0.05, 0.25  # seconds between two looks at a lease that is taken, for when no word comes
 
 Flush = Callable[[], Awaitable[None]]
@@ -64,7 +65,8 @@ class Leases:
         """Have the lease, unless that takes longer than `patience` seconds: then go on without it.
 
         What is given is whether it had to be waited for: then whoever had it may have written down what one is about to
-        find out, or bring about. When it is given back, what was noted by then is on disk first. May be cancelled.
+        find out, or bring about. When it is given back, what was noted by then is on disk first; that is waited for,
+        but not for long: who asks after the answer that this led to finds the lease free. May be cancelled.
         """
         if self._file < 0:
             yield False
@@ -81,6 +83,7 @@ class Leases:
             releasing = spawn(self._release(place), "lease")
             self._releasing.add(releasing)
             releasing.add_done_callback(self._releasing.discard)
+            await asyncio.wait({releasing}, timeout=_GIVING_BACK)
 
     @property
     def are_shared(self) -> bool:
