@@ -81,6 +81,7 @@ async def test_any_process_makes_the_room_that_it_needs(tmp_path: Path) -> None:
             await without_rounds(store)
         for number in range(9):
             await one.put(*blob(number, 1000))
+        await one.flush()
         ingest = await two.begin(DIGEST)
         await two.expect(ingest, len(DATA))
         assert len(published(tmp_path)) < 9
