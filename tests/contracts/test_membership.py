@@ -187,6 +187,7 @@ async def test_another_upstream_needs_its_own_word(setting: Setting) -> None:
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 async def test_who_names_another_size_does_not_have_it(setting: Setting, method: str) -> None:
     await setting.pull()
+    await until(lambda: not len(setting.mirror.mirror.pulls.fetches))  # all of it is kept
     setting.other.push_image(OWNER, "latest", [LAYER])
     setting.other.fail(Fault(length=5), "HEAD", "/blobs/", times=None)
     refused = await setting.ask(method, f"other.test/{OWNER}", setting.paths["layer"])
