@@ -82,6 +82,7 @@ class TagKeeping:
         Raises Malformed for what is no image's name, Refused for one that leads nowhere, or names a digest.
         """
         target, tag = self._find(image)
+        await self._store.flush()  # who has just pulled a tag wants to see it
         found: list[KnownTag] = []
         for name in self._names(target) if tag is None else [tag]:
             found.append(self._known(target, name))
@@ -92,6 +93,7 @@ class TagKeeping:
     async def history(self, image: str, limit: int = PAGE, before: int | None = None) -> Moves:
         """The newest moves of these tags, or the newest before the one with that number. Raises as `tags` does."""
         target, tag = self._find(image)
+        await self._store.flush()
         moves = await self._facts.journal.history(target.name, target.repository, tag, Page(limit + 1, before))
         return Moves(moves[:limit], len(moves) > limit)
 
@@ -126,6 +128,7 @@ class TagKeeping:
         return self._known(target, tag)
 
     async def _whole_history(self, target: Target, tag: str) -> list[Move]:
+        await self._store.flush()  # the former digest depends on the last move, and that may have been seen just now
         found: list[Move] = []
         while page := await self._facts.journal.history(
             target.name, target.repository, tag, Page(before=found[-1].number if found else None)
