@@ -57,16 +57,17 @@ bench: packages $(TEST) ## Measure speed beside nginx, distribution and drayage,
 	@$(VENV)/bin/python -m bench.run $(ARGS)
 
 # What is counted runs side by side, the longest first; what is timed, and what wants the daemons, alone and in a row.
-# A selection that leaves one of the two without tests is none of theirs (5).
+# A selection that leaves one of the two without tests is no fault (5). Each test's files go when it is over, and lie in a
+# place of their own: another run of pytest would take one without what is kept for one that is over, and remove it.
 LONG := $(PYTEST) -q --timeout=3600 -o tmp_path_retention_policy=none
 
 soak: packages $(TEST) ## Run the long tests, for hours: faults, random input, load, real clients; then a table of figures (ROUNDS=1)
-	@figures=$$(mktemp); trap 'rm -f "$$figures"' EXIT; status=0; \
-	export MIRROR_SOAK=1 MIRROR_FIGURES="$$figures"; \
+	@place=$$(mktemp -d); trap 'rm -rf "$$place"' EXIT; status=0; \
+	export MIRROR_SOAK=1 MIRROR_FIGURES="$$place/figures"; \
 	for round in $$(seq $(ROUNDS)); do \
 	  echo "round $$round of $(ROUNDS)"; \
-	  $(LONG) --hypothesis-seed=$$RANDOM $(SPREAD) tests/fuzz tests/faults $(ARGS) || [[ $$? == 5 ]] || status=1; \
-	  $(LONG) --hypothesis-seed=$$RANDOM tests/integration tests/clients $(ARGS) || [[ $$? == 5 ]] || status=1; \
+	  $(LONG) --basetemp="$$place/tests" --hypothesis-seed=$$RANDOM $(SPREAD) tests/fuzz tests/faults $(ARGS) || [[ $$? == 5 ]] || status=1; \
+	  $(LONG) --basetemp="$$place/tests" --hypothesis-seed=$$RANDOM tests/integration tests/clients $(ARGS) || [[ $$? == 5 ]] || status=1; \
 	done; \
 	$(VENV)/bin/python -m tests.support.measured; \
 	exit $$status

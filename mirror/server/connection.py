@@ -97,6 +97,10 @@ class Connection(Swift):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         transport = cast(asyncio.Transport, transport)  # uvloop's are none by their class
+        if self.server.leaving:
+            self.server.turned_away += 1
+            transport.abort()
+            return
         self._peer = address_of(transport.get_extra_info("peername"))
         encrypted = transport.get_extra_info("sslcontext") is not None
         transport.set_write_buffer_limits(_TLS_BUFFER if encrypted else 0, 0)

@@ -86,6 +86,7 @@ class RegistryServer(web.Server):
         self.admission = Admission(limits.connections, limits.per_client, exempt)
         self.turns = Turns()
         self.turned_away = 0  # connections that are there and not held, of which each hears why
+        self.leaving = False
 
     @property
     def busy(self) -> int:
@@ -93,7 +94,11 @@ class RegistryServer(web.Server):
         return sum(map(_is_busy, self._connections))
 
     def pre_shutdown(self) -> None:
-        """Take no more requests: idle connections are closed now, the others after the answer that they are at."""
+        """Take no more requests: idle connections are closed now, the others after the answer that they are at.
+
+        What has been accepted and is not made a connection yet, which takes asyncio two turns, is closed then.
+        """
+        self.leaving = True
         for connection in self.connections:
             if _is_busy(connection):
                 connection.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 
 import pytest
 from aiohttp import http_parser, web
@@ -11,6 +12,7 @@ from aiohttp import http_parser, web
 from mirror.errors import Code
 from mirror.server.protocol import ClientLimits, RegistryServer
 from tests.support.answering import LIMITS, Answers, Unending, served
+from tests.support.checker import until
 from tests.support.loops import LOOPS, run_on
 from tests.support.raw_client import Answer, RawClient, request
 
@@ -246,3 +248,21 @@ async def test_who_leaves_in_the_midst_of_an_answer_ends_it() -> None:
         client.reset()
         async with asyncio.timeout(10):
             await waiting.ended.wait()
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_what_is_made_a_connection_only_when_the_server_leaves_is_closed(loop: str) -> None:
+    async def scenario() -> None:
+        server = RegistryServer(Answers(ok), LIMITS)
+        server.pre_shutdown()
+        await server.shutdown(0)
+        ours, theirs = socket.socketpair()
+        with theirs:
+            theirs.setblocking(False)
+            await asyncio.get_running_loop().connect_accepted_socket(server, ours)
+            async with asyncio.timeout(10):
+                assert await asyncio.get_running_loop().sock_recv(theirs, 1) == b""
+        await until(lambda: server.connections == [])
+        assert server.turned_away == 0
+
+    run_on(loop, scenario())
