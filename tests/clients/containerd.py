@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import sys
 
@@ -50,6 +51,7 @@ class Containerd:
         self._ctr = ["ctr", "-a", f"{self._root}/s", "-n", self.namespace]
         self._mirror = mirror
         self._daemon: Daemon | None = None
+        self._readers = itertools.count()
 
     def start(self) -> None:
         for registry in REGISTRIES:
@@ -87,7 +89,8 @@ class Containerd:
         return (store / algorithm / encoded).read_bytes()
 
     def read(self, reference: str, path: str) -> str | None:
-        done = self._sealed.run(*self._ctr, "run", "--rm", reference, "reader", "/bin/cat", path)
+        name = f"reader-{next(self._readers)}"  # one that was cut off leaves its container behind
+        done = self._sealed.run(*self._ctr, "run", "--rm", reference, name, "/bin/cat", path)
         return None if b"No such file" in done.stderr else checked(self.name, done).decode()
 
     def _run(self, *arguments: str) -> bytes:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import hmac
 import json
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
+
+from tests.support.sealed import Sealed
+from tests.support.sealed_loop import SealedLoop
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +30,11 @@ class Posted:
         (event,) = json.loads(self.body)["events"]
         found: dict[str, Any] = event
         return found
+
+    def is_signed_with(self, secret: bytes) -> bool:
+        """Whether its header has what this secret makes of its body, in the way of GitHub's web hooks."""
+        expected = hmac.new(secret, self.body, hashlib.sha256).hexdigest()
+        return self.headers.get("X-Hub-Signature-256") == f"sha256={expected}"
 
 
 @dataclass(slots=True)
@@ -71,3 +81,30 @@ async def hooked() -> AsyncIterator[Hook]:
         yield hook
     finally:
         await runner.cleanup()
+
+
+@dataclass(frozen=True, slots=True)
+class SealedHook:
+    """A hook inside a sealed network, as a test outside of it sees it."""
+
+    hook: Hook
+    loop: SealedLoop
+
+    @property
+    def url(self) -> str:
+        return self.hook.url
+
+    def came(self, count: int) -> list[Posted]:
+        return self.loop.do(self.hook.came(count))
+
+
+@contextmanager
+def hooked_inside(sealed: Sealed) -> Iterator[SealedHook]:
+    """One that answers at once, for the daemons inside."""
+    with SealedLoop(sealed, "hook") as loop:
+        leave = AsyncExitStack()
+        hook = loop.do(leave.enter_async_context(hooked()))
+        try:
+            yield SealedHook(hook, loop)
+        finally:
+            loop.do(leave.aclose())

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import signal
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -14,6 +15,8 @@ from tests.support.processes import Daemon, checked
 from tests.support.sealed import Sealed
 
 PROJECT = Path(__file__).parents[2]
+# The limits are generous: tests count what the registry is asked, and one that a loaded machine holds up is neither to
+# be asked twice, nor to be answered for out of the cache.
 _CONFIGURATION = """\
 server:
   listen: 127.0.0.1:{port}
@@ -23,6 +26,10 @@ storage:
   root: {root}
   max_size: 2GiB
   min_free: 0%
+limits:
+  connect_timeout: 30s
+  first_byte_timeout: 60s
+  answer_timeout: 75s
 upstreams:
   docker.io:
     endpoints: ["{upstream}"]
@@ -43,7 +50,11 @@ WITH_PORT = "registry.test:5443"
 
 @dataclass(slots=True)
 class MirrorProcess:
-    """One cache directory and one pair of ports; the process over them may be stopped and started again."""
+    """One cache directory and one pair of ports; the process over them may be stopped and started again.
+
+    `settings` are in addition to the file, from the next start on, by their names in the environment:
+    `LIMITS__KEEPALIVE`.
+    """
 
     sealed: Sealed
     upstream: str
@@ -52,6 +63,7 @@ class MirrorProcess:
     daemon: Daemon | None = None
     tag_ttl: str = ""
     other_upstream: str = ""
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def before(cls, sealed: Sealed, upstream: str) -> MirrorProcess:
@@ -65,6 +77,10 @@ class MirrorProcess:
     @property
     def root(self) -> Path:
         return self.sealed.home / "cache"
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        return {"PYTHONPATH": str(PROJECT)} | {f"MIRROR_{name}": value for name, value in self.settings.items()}
 
     def start(self, tag_ttl: str = FRESH) -> Daemon:
         """Start it and wait until it is ready. A tag is asked for again when it is older than `tag_ttl`."""
@@ -83,7 +99,7 @@ class MirrorProcess:
             )
         )
         command = [sys.executable, "-m", "mirror", "serve", "--config", str(configuration)]
-        self.daemon = self.sealed.start("mirror", command, {"PYTHONPATH": str(PROJECT)})
+        self.daemon = self.sealed.start("mirror", command, self._environment)
         ready = f"http://127.0.0.1:{self.admin_port}/readyz"
         self.daemon.wait_ready(lambda: self.sealed.call(lambda: answers(ready)))
         return self.daemon
@@ -97,7 +113,7 @@ class MirrorProcess:
     def command(self, *arguments: str) -> bytes:
         """What `mirror …` prints that is run beside it, with the same configuration. Raises CommandFailed."""
         command = [sys.executable, "-m", "mirror", *arguments, "--config", str(self.sealed.home / "mirror.yml")]
-        return checked("mirror", self.sealed.run(*command, more={"PYTHONPATH": str(PROJECT)}))
+        return checked("mirror", self.sealed.run(*command, more=self._environment))
 
     def figures(self) -> Figures:
         """What it publishes for monitoring."""

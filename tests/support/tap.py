@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import aiohttp
 from aiohttp import web
 from multidict import CIMultiDict
 
 from tests.support.sealed import Sealed
+from tests.support.sealed_loop import SealedLoop
 
 HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "host", "server", "date"})
 PATIENCE = 30.0  # seconds that anything here waits for a test, or a test for it
@@ -70,28 +70,25 @@ class Tap:
         self._gates: list[Gate] = []
         self._running = 0
         self._idle = threading.Condition()
-        self._loop = asyncio.new_event_loop()
+        self._loop = SealedLoop(sealed, "tap")
         self._port = sealed.free_port()
         self._runner: web.AppRunner | None = None
         self._session: aiohttp.ClientSession | None = None
-        self._thread = threading.Thread(target=self._live, args=(sealed,), name="tap", daemon=True)
-        self._thread.start()
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self._port}"
 
     def start(self) -> None:
-        self._do(self._start())
+        self._loop.do(self._start())
 
     def stop(self) -> None:
-        self._do(self._stop())
+        self._loop.do(self._stop())
 
     def close(self) -> None:
         """Stop for good and end the thread."""
         self.stop()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(PATIENCE)
+        self._loop.close()
 
     def hold(self, path_end: str, after: int) -> Gate:
         """Stop the next body of a path that ends so, once, after so many bytes."""
@@ -113,17 +110,8 @@ class Tap:
             taken, self._asked = self._asked, []
         return taken
 
-    def _live(self, sealed: Sealed) -> None:
-        sealed.enter()
-        asyncio.set_event_loop(self._loop)
-        self._loop.run_forever()
-        self._loop.close()
-
-    def _do(self, work: Coroutine[Any, Any, None]) -> None:
-        asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE)
-
     async def _start(self) -> None:
-        unlimited = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=PATIENCE)
+        unlimited = aiohttp.ClientTimeout(total=None, sock_connect=PATIENCE, sock_read=PATIENCE)
         self._session = aiohttp.ClientSession(auto_decompress=False, timeout=unlimited)
         application = web.Application()
         application.router.add_route("*", "/{path:.*}", self._handle)
