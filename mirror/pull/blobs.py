@@ -1,14 +1,15 @@
 """Blobs by digest: from memory, from the store, from a fetch under way, or from a new one. Asks before it shares.
 
 Bytes are shared by digest, but a repository has to prove that it has a digest before it is given what another one
-brought: by an answer of the upstream for that repository, with the credential that we have for it.
+brought: by an answer of the upstream for that repository, with the credential that we have for it. Only what was
+compared with verified bytes is noted of that: while nobody here knows its size, any may be named.
 """
 
 from __future__ import annotations
 
 import time
 
-from mirror.errors import Absent, Code, Denied
+from mirror.errors import Absent, Code, Denied, Nonsense
 from mirror.flights import Flights
 from mirror.oci.digest import Digest
 from mirror.outcome import Outcome
@@ -77,17 +78,17 @@ class Blobs:
             self._refuse_absent(target, digest)
             held = await self._held(digest)
             if held is not None:
-                await self._ask(target, digest, held)
+                await self._compare(target, digest, held)
                 proof = self._proof(target, digest)
         if proof is not None:
             stored = await self._stored(digest, proof)
             if stored is not None:
                 return stored
             self._refuse_absent(target, digest)
-        fetch = self._fetches.find(target, digest)
+        fetch, named = self._fetches.find(target, digest), None
         if fetch is not None and fetch.target.place != target.place and self._proof(target, digest) is None:
-            await self._ask(target, digest, fetch.growth.total)
-        return await self._follow(target, digest, wish)
+            named = await self._ask(target, digest, fetch.growth.total)
+        return await self._follow(target, digest, wish, named)
 
     async def head(self, target: Target, digest: Digest) -> FoundBlob:
         """What an answer to HEAD needs. Starts no fetch. Raises as `find`."""
@@ -97,22 +98,29 @@ class Blobs:
             if stored is not None:
                 stored.close()
                 return FoundBlob(digest, stored.size, None, _hit(proof))
-            fetch = self._fetches.find(target, digest)
-            if fetch is not None and fetch.growth.total is not None:
-                return FoundBlob(digest, fetch.growth.total, None, Answer(Outcome.JOINED))
+        fetch = self._fetches.find(target, digest)
+        total = None if fetch is None else fetch.growth.total
+        if fetch is not None and total is not None and (proof is not None or fetch.target.place == target.place):
+            return FoundBlob(digest, total, None, Answer(Outcome.JOINED))
         self._refuse_absent(target, digest)
         held = await self._held(digest) if proof is None else None
-        return FoundBlob(digest, await self._ask(target, digest, held), None, Answer(Outcome.MISS))
+        size = await (self._ask(target, digest, None) if held is None else self._compare(target, digest, held))
+        return FoundBlob(digest, size, None, Answer(Outcome.MISS))
 
     async def aclose(self) -> None:
         await self._questions.aclose()
 
-    async def _follow(self, target: Target, digest: Digest, wish: Wish) -> FoundBlob:
-        """Read along with a fetch. Small blobs are waited for, so that what is wrong with them is said in an answer."""
+    async def _follow(self, target: Target, digest: Digest, wish: Wish, named: int | None) -> FoundBlob:
+        """Read along with a fetch. Small blobs are waited for, so that what is wrong with them is said in an answer.
+
+        `named`: the size that the upstream has named for this repository. Raises Nonsense when another one's differs.
+        """
         while True:
             reader, joined = self._fetches.join(target, digest, wish)
             try:
                 await self._started(reader)
+                if reader.fetched_for != target.place and None not in (named, reader.size) and named != reader.size:
+                    raise Nonsense(f"{target.name} says that it has that blob, but with another size than it has")
             except (Absent, Denied) as error:
                 reader.close()
                 if reader.fetched_for != target.place:
@@ -160,20 +168,24 @@ class Blobs:
         """The upstream's word that this repository has the blob, if it was ever given."""
         return self._store.facts.member(target.name, target.repository, str(digest))
 
+    async def _compare(self, target: Target, digest: Digest, stored: int) -> int | None:
+        """The same as `_ask`, of the size of what is stored; and note that the repository has it."""
+        size = await self._ask(target, digest, stored)
+        self._store.facts.prove(Member(target.name, target.repository, str(digest)))
+        return size
+
     async def _ask(self, target: Target, digest: Digest, held: int | None) -> int | None:
-        """Ask the upstream whether this repository has the blob, and note that it does; its size if that was said.
+        """Ask the upstream whether this repository has the blob; its size if that was said.
 
         `held`: the size of what is here, or on its way. Raises Nonsense when another one is named.
         """
 
         async def asked() -> int | None:
             try:
-                size = await target.upstream.registry.head_blob(target.repository, digest, held)
+                return await target.upstream.registry.head_blob(target.repository, digest, held)
             except Absent:
                 self._store.facts.put_absent(absence_of(target, digest), target.upstream.policy.not_found_ttl)
                 raise
-            self._store.facts.prove(Member(target.name, target.repository, str(digest)))
-            return size
 
         return await self._questions.join((target.name, target.repository, digest, held), asked)
 

@@ -30,11 +30,10 @@ def explanations(
     now: Callable[[], float] = time.time,
 ) -> Explanations:
     """`store` is None where the cache cannot be looked at. Neither it nor the upstreams are closed by what is made."""
-    routes = Routes(upstreams, lambda host: is_own(settings, host))
+    routes = _routes(settings, upstreams)
     if store is None:
         return Explanations(routes, lambda: contact.frozen)
-    shelf = Shelf(store, Memory(_MEMORY), settings.limits.manifest_size)
-    return Explanations(routes, lambda: contact.frozen, Holdings(store, shelf), TagNotes(store.facts, now), now)
+    return Explanations(routes, lambda: contact.frozen, _holdings(settings, store), TagNotes(store.facts, now), now)
 
 
 def keeping(
@@ -45,9 +44,7 @@ def keeping(
     now: Callable[[], float] = time.time,
 ) -> TagKeeping:
     """What the operator does to tags. `manifests` asks upstreams; None where nobody is to be asked. Closes nothing."""
-    routes = Routes(upstreams, lambda host: is_own(settings, host))
-    shelf = Shelf(store, Memory(_MEMORY), settings.limits.manifest_size)
-    return TagKeeping(routes, Holdings(store, shelf), store, manifests, now)
+    return TagKeeping(_routes(settings, upstreams), _holdings(settings, store), store, manifests, now)
 
 
 def is_own(settings: Settings, host: str) -> bool:
@@ -59,6 +56,14 @@ def is_own(settings: Settings, host: str) -> bool:
     except ValueError:
         return False
     return any(_answers(ours, address) for ours in settings.server.listen)
+
+
+def _routes(settings: Settings, upstreams: Upstreams) -> Routes:
+    return Routes(upstreams, lambda host: is_own(settings, host))
+
+
+def _holdings(settings: Settings, store: Store) -> Holdings:
+    return Holdings(store, Shelf(store, Memory(_MEMORY), settings.limits.manifest_size))
 
 
 def _answers(ours: ListenAddress, address: ListenAddress) -> bool:

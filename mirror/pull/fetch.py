@@ -103,6 +103,7 @@ class Fetch:
                 raise
             growth.turn(stored.descriptor, growth.progress)
         await self.ask(stored.size)
+        self.prove()
         growth.complete(stored.size)
 
     async def _download(self) -> None:
@@ -118,6 +119,7 @@ class Fetch:
         except BaseException:
             await sink.leave()
             raise
+        self.prove()  # now, and not when it was said: before, anybody could have named any size
         self.growth.complete(sink.offset)  # readers need not wait for the disk
         try:
             await asyncio.sleep(0)  # they have their last byte before a thread that keeps it is in their way
@@ -208,7 +210,6 @@ class Fetch:
             return False
         if body.total is not None:
             await self.sink.expect(body.total)
-        self.prove()
         await self.sink.settle()
         self.growth.begin(self.sink.total, self.sink.offset)
         return True
@@ -237,7 +238,6 @@ class Fetch:
         target = self.target
         if self._store.facts.member(target.name, target.repository, str(self.digest)) is None:
             await target.upstream.registry.head_blob(target.repository, self.digest, held)
-            self.prove()
 
     def prove(self) -> None:
         """Note that the upstream has said that this repository has the blob: but for what it says to a lent login."""

@@ -111,12 +111,12 @@ class Following:
         if heard.offset < 0:
             return None
         if not growth.has_begun:
-            if heard.place == fetch.target.place:
-                fetch.prove()
-            else:
+            if heard.place != fetch.target.place:
                 await fetch.ask(heard.total)
             growth.begin(heard.total, heard.offset)
         if heard.size is not None:
+            if heard.place == fetch.target.place:
+                fetch.prove()
             growth.complete(heard.size)
             return True
         if heard.offset > growth.progress:

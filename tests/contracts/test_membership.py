@@ -217,3 +217,56 @@ async def test_who_names_another_size_than_what_is_on_its_way_does_not_have_it(s
         assert await owner.read() == LAYER
         assert (await refused).status == 502
     assert setting.registry.count("HEAD", "/blobs/") + setting.other.count("HEAD", "/blobs/") == 1
+
+
+LIES = {
+    "by HEAD": ("HEAD", Fault(length=5), 200),
+    "by GET": ("GET", Fault(body=b"other"), 502),
+    "by a GET that ends too soon": ("GET", Fault(length=5, cut_at=2), 502),
+}
+
+
+@pytest.mark.parametrize(("method", "lie", "status"), LIES.values(), ids=LIES.keys())
+async def test_what_was_said_before_anybody_knew_the_size_opens_nothing(
+    setting: Setting, method: str, lie: Fault, status: int
+) -> None:
+    path = setting.paths["layer"]
+    setting.other.push_image(OWNER, "latest", [LAYER])
+    setting.other.fail(lie, method, "/blobs/", times=None)
+    assert (await setting.ask(method, f"other.test/{OWNER}", path)).status == status
+    await setting.pull()
+    await until(lambda: not len(setting.mirror.mirror.pulls.fetches))  # all of it is kept
+    setting.other.heal()
+    setting.other.fail(Fault(length=5), "HEAD", "/blobs/", times=None)
+    setting.other.requests.clear()
+    refused = await setting.ask("GET", f"other.test/{OWNER}", path)
+    assert (refused.status, LAYER[:1000] in refused.body) == (502, False)
+    assert setting.other.count("HEAD", "/blobs/") == 1
+
+
+async def test_who_joins_before_the_size_is_known_is_held_to_what_was_named(setting: Setting) -> None:
+    go, path = asyncio.Event(), setting.paths["layer"]
+    setting.registry.fail(Fault(hold=go), "GET", f"/v2/{OWNER}/blobs/")
+    setting.registry.fail(Fault(length=5), "HEAD", f"/v2/{FRIEND}/blobs/")
+    owner = spawn(setting.ask("GET", OWNER, path), "owner")
+    await setting.registry.arrived("GET", f"/v2/{OWNER}/blobs/")
+    friend = spawn(setting.ask("GET", FRIEND, path), "friend")
+    await until(lambda: setting.mirror.mirror.pulls.fetches.joined == 1)
+    go.set()
+    assert (await friend).status == 502
+    assert (await owner).body == LAYER
+    assert (await setting.ask("GET", FRIEND, path)).body == LAYER  # who names the right size has it
+    assert setting.registry.count("GET", "/blobs/") == 1
+
+
+async def test_a_head_of_what_is_on_its_way_for_the_same_repository_asks_nobody(setting: Setting) -> None:
+    gate, path = Gate(100_000), setting.paths["layer"]
+    gate.release()
+    setting.registry.fail(Fault(gate=gate), "GET", "/blobs/")
+    async with setting.mirror.session.get(f"{setting.mirror.url}/v2/{OWNER}/{path}") as owner:
+        try:
+            assert (await setting.ask("HEAD", OWNER, path)).status == 200
+        finally:
+            gate.open()
+        assert await owner.read() == LAYER
+    assert setting.registry.count("HEAD", "/blobs/") == 0
