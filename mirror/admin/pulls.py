@@ -13,6 +13,7 @@ import orjson
 from aiohttp import web
 
 from mirror.admin.documents import answer, sent
+from mirror.admin.lines import PATIENCE, finish, lines, write
 from mirror.errors import Code, Malformed, Refused
 from mirror.jobs.job import Job, State
 from mirror.jobs.order import Order
@@ -22,14 +23,13 @@ from mirror.oci.platform_choice import parse_platform
 from mirror.pull.lending import Loan, parse_loan
 
 PATH = "/api/v1/pulls"
-LINES = "application/x-ndjson"
 _BEAT = 5.0  # seconds after which an empty line tells that there is nothing new, or that the watcher has gone
 _PAUSE = 0.1  # seconds in which changes are collected
 _PLATFORMS = 64
 
 
-def pull_routes(orders: Orders) -> list[web.RouteDef]:
-    """Times in the answers are RFC 3339."""
+def pull_routes(orders: Orders, patience: float = PATIENCE) -> list[web.RouteDef]:
+    """Times in the answers are RFC 3339. Who watches and has read nothing for `patience` seconds is taken for gone."""
     jobs = orders.jobs
 
     async def order(request: web.Request) -> web.Response:
@@ -55,7 +55,7 @@ def pull_routes(orders: Orders) -> list[web.RouteDef]:
     async def events(request: web.Request) -> web.StreamResponse:
         job = jobs.find(request.match_info["id"])
         jobs.watch(job)
-        return await _streamed(request, job)
+        return await _streamed(request, job, patience)
 
     async def kept(_: web.Request) -> web.Response:
         return answer({"images": [_wanted(order) for order in await orders.warming.orders()]})
@@ -70,22 +70,22 @@ def pull_routes(orders: Orders) -> list[web.RouteDef]:
     ]
 
 
-async def _streamed(request: web.Request, job: Job) -> web.StreamResponse:
+async def _streamed(request: web.Request, job: Job, patience: float) -> web.StreamResponse:
     """All there is to know about the job, then what changes, until it ends or nobody listens any more."""
-    response = web.StreamResponse(headers={"Content-Type": LINES, "Cache-Control": "no-store"})
+    response = lines()
     await response.prepare(request)
     number = 0
     while True:
         changes = job.board.since(number)
         if changes:
             number = changes[-1].number
-        lines = [orjson.dumps(change.line) for change in changes] or [b""]
+        news = [orjson.dumps(change.line) for change in changes] or [b""]
         try:
-            await response.write(b"\n".join([*lines, b""]))
+            await write(request, response, b"\n".join([*news, b""]), patience)
+            if job.board.closed and not job.board.since(number):
+                await finish(request, response, patience)
+                return response
         except ConnectionError:
-            return response
-        if job.board.closed and not job.board.since(number):
-            await response.write_eof()
             return response
         if await job.board.wait(number, _BEAT):
             await asyncio.sleep(_PAUSE)

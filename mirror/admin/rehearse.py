@@ -10,24 +10,23 @@ import orjson
 from aiohttp import web
 
 from mirror.admin.documents import sent
+from mirror.admin.lines import PATIENCE, finish, lines, write
 from mirror.errors import MirrorError
 from mirror.rehearsal.terms import Terms, terms_of
 from mirror.tasks import end, spawn
 
 PATH = "/api/v1/rehearsal"
-LINES = "application/x-ndjson"
 _BEAT = 5.0  # seconds after which an empty line tells that it goes on
-_PATIENCE = 60.0  # seconds with somebody who reads nothing: no other rehearsal begins meanwhile
 
 Documents = AsyncGenerator[dict[str, Any], None]
 
 
 def rehearse_routes(
-    run: Callable[[Terms], Documents], beat: float = _BEAT, patience: float = _PATIENCE
+    run: Callable[[Terms], Documents], beat: float = _BEAT, patience: float = PATIENCE
 ) -> list[web.RouteDef]:
     """`run` rehearses. Spans in the document that is sent are seconds; it may be empty.
 
-    A client that has read nothing for `patience` seconds is taken for gone.
+    A client that has read nothing for `patience` seconds is taken for gone: no other rehearsal begins meanwhile.
     """
 
     async def rehearse(request: web.Request) -> web.StreamResponse:
@@ -46,35 +45,24 @@ async def _told(request: web.Request, documents: Documents, beat: float, patienc
 
     What goes wrong before the first of them is an answer of its own, and afterwards the last line.
     """
-    response = web.StreamResponse(headers={"Content-Type": LINES, "Cache-Control": "no-store"})
+    response = lines()
     coming = spawn(_next(documents), "rehearsal")
     try:
         while True:
             come, _ = await asyncio.wait({coming}, timeout=beat)
             line = _line(coming, response.prepared) if come else b""
             if line is None:
-                await response.write_eof()
+                await finish(request, response, patience)
                 return response
             if not response.prepared:
                 await response.prepare(request)
-            await _write(request, response, line + b"\n", patience)
+            await write(request, response, line + b"\n", patience)
             if come:
                 coming = spawn(_next(documents), "rehearsal")
     except ConnectionError:
         return response
     finally:
         await end(coming)
-
-
-async def _write(request: web.Request, response: web.StreamResponse, line: bytes, patience: float) -> None:
-    """Raises ConnectionError also where nothing was read for so many seconds: the connection is closed then."""
-    try:
-        async with asyncio.timeout(patience):
-            await response.write(line)
-    except TimeoutError:
-        if request.transport is not None:
-            request.transport.abort()  # what is yet to be written would be waited for without end
-        raise ConnectionAbortedError from None
 
 
 def _line(come: asyncio.Task[dict[str, Any] | None], is_under_way: bool) -> bytes | None:

@@ -34,10 +34,9 @@ def write_directory(plan: Plan, shelves: Shelves, blobs: Path, target: Path) -> 
     Content is linked from below `blobs` if it can be. Raises MirrorError, OSError.
     """
     heading = plan.heading
-    target.mkdir(parents=True, exist_ok=True)
+    target = _made(target)
     with _claimed(target):
-        if not {path.name for path in target.iterdir()} <= _UNFINISHED:
-            raise MirrorError(f"{target} is not empty: name a directory that is to be made")
+        _look_for_others(target)
         try:
             _put_all(plan.contents.pieces, shelves, blobs, target)
             for name, data in sorted(heading, key=lambda file: file[0] == INDEX):
@@ -51,6 +50,26 @@ def write_directory(plan: Plan, shelves: Shelves, blobs: Path, target: Path) -> 
             (target / _PART).unlink(missing_ok=True)
         for directory in (*(target / _BLOBS).glob("*"), target):
             _sync(directory)
+
+
+def _made(target: Path) -> Path:
+    """The directory, there now; by its own name where it is given as a link, which is followed once. Raises so, too."""
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        what = "is a link to no directory" if target.is_symlink() else "is no directory"
+        raise MirrorError(f"{target} {what}: name a directory, or a file that ends in .tar") from None
+    return target.resolve()
+
+
+def _look_for_others(target: Path) -> None:
+    """Raises MirrorError where anything is but what an export may have left. A link within leads to somebody else's."""
+    blobs = target / _BLOBS
+    if not {path.name for path in target.iterdir()} <= _UNFINISHED:
+        raise MirrorError(f"{target} is not empty: name a directory that is to be made")
+    for path in (blobs, *blobs.glob("*")):
+        if path.is_symlink():
+            raise MirrorError(f"{path} is a link, and nothing is written through it: remove it, and export again")
 
 
 @contextmanager

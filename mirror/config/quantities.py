@@ -15,7 +15,7 @@ _LARGEST = (1 << 63) - 1  # bytes that the system's calls can count
 _WHOLE_UNITS = (("TiB", 1024**4), ("GiB", 1024**3), ("MiB", 1024**2), ("KiB", 1024))
 _DURATION_UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _QUANTITY = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,9})?)\s*([A-Za-z]*)", re.ASCII)
-_RATE = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*/\s*([smh])", re.ASCII)
+_RATE = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(?:\s*/\s*([smh]))?", re.ASCII)
 _PERCENT = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,3})?)\s*%", re.ASCII)
 
 
@@ -87,7 +87,7 @@ def parse_pulls(value: object) -> Share:
 def parse_rate(value: object) -> float:
     """Times a second. Plain numbers are a second's; 10/s, 300/m and 5000/h are understood. ValueError otherwise."""
     if isinstance(value, str) and (found := _RATE.fullmatch(value.strip())):
-        rate = float(found[1]) / _DURATION_UNITS[found[2]]
+        rate = float(found[1]) / _DURATION_UNITS[found[2] or "s"]
     elif isinstance(value, (int, float)) and not isinstance(value, bool):
         rate = float(value)
     else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 from mirror.errors import Malformed
@@ -15,11 +14,8 @@ from mirror.stock.documents import read_document
 from mirror.stock.finding import PARTS, Found, found
 from mirror.stock.listing import row
 from mirror.stock.naming import Named
-from mirror.store.images import Names, Sizes
 from mirror.store.looking import Looking
 from mirror.store.reach import needing
-
-_PARENTS = 1000  # documents that are asked for which need something that is not here
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +39,9 @@ def detailed(looking: Looking, named: Named, most: Most = Most()) -> dict[str, A
     pattern = looking.images.all_pins().covering((image.upstream, image.repository), image.digest, image.tags)
     platforms = view.platforms(most)
     return {
-        **row(image, view),
+        **row(image),
         "tags": list(image.tags[: most.tags]),
         "tags_untold": len(image.tags[most.tags :]),
-        "uncounted": not there.reach.is_all,
         "kind": view.kind.value,
         "shared": view.shared,
         "pinned_by": pattern or (image.digest if image.pinned else None),
@@ -58,22 +53,15 @@ def detailed(looking: Looking, named: Named, most: Most = Most()) -> dict[str, A
 
 
 class _View:
-    """What is here of one image. As `Needs`, it knows what was looked through of that."""
+    """What is here of one image, as far as that was looked through."""
 
     def __init__(self, looking: Looking, there: Found) -> None:
         self._looking = looking
         self._digest = there.image.digest
-        self._parts = there.reach.parts
-        self._sizes = dict(self._parts)
-        self._shared = {digest for digest, size in self._parts if size is not None and self._is_shared(digest)}
-        self._body = self._read(Digest.parse(self._parts[0][0]))
+        self._sizes = dict(there.reach.parts)
+        self._shared = {digest for digest, size in there.reach.parts if size is not None and self._is_shared(digest)}
+        self._body = self._read(Digest.parse(there.reach.parts[0][0]))
         self._manifest = _classified(self._body, there.image.media_type)
-
-    def closure(self, digest: str) -> Sizes:  # noqa: ARG002 - of the only one that is asked for
-        return self._parts
-
-    def needed_by(self, digest: str) -> Names:
-        return [*islice(needing(self._looking.index, digest), _PARENTS)]
 
     @property
     def kind(self) -> Kind:

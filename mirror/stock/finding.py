@@ -95,8 +95,11 @@ def _of(looking: Looking, place: Place, digest: str, most: int) -> tuple[Image, 
         tags,
         "" if member is None else member.media_type or "",
         last_pull,
-        sum(size for _, size in parts.parts if size is not None),
-        sum(size is None for _, size in parts.parts),
+        parts.size,
+        parts.held,
+        len(parts.parts) - parts.held,
+        parts.is_broken,
+        parts.is_all,
         is_pinned(index, content) or looking.images.all_pins().covering(place, digest, tags) is not None,
     )
     return image, parts

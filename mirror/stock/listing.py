@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from mirror.errors import Code, Refused
-from mirror.stock.completeness import Needs, completeness
+from mirror.stock.completeness import completeness
 from mirror.stock.naming import Naming, is_pattern
 from mirror.store.images import Image, Images
 from mirror.store.pulled import Pulled
@@ -50,7 +50,7 @@ def wanted_of(query: Mapping[str, str]) -> Wanted:
 def listed(images: Images, naming: Naming, wanted: Wanted) -> dict[str, Any]:
     """The list as a document; `total` counts those beyond MOST, too. Blocks, for seconds where there are many."""
     found = _ordered(chosen(images, naming, wanted), wanted.order)
-    return {"images": [row(image, images) for image in found[:MOST]], "total": len(found)}
+    return {"images": [row(image) for image in found[:MOST]], "total": len(found)}
 
 
 def chosen(images: Images, naming: Naming, wanted: Wanted) -> Iterator[Image]:
@@ -75,8 +75,8 @@ def is_named(image: Image | Pulled, pattern: str, naming: Naming) -> bool:
     )
 
 
-def row(image: Image, needs: Needs) -> dict[str, Any]:
-    """One image in a list, as a document."""
+def row(image: Image) -> dict[str, Any]:
+    """One image in a list, as a document. `uncounted`: whether it has more than was looked through."""
     return {
         "image": name_of(image),
         "upstream": image.upstream,
@@ -86,7 +86,8 @@ def row(image: Image, needs: Needs) -> dict[str, Any]:
         "media_type": image.media_type,
         "last_pull": moment(image.last_pull),
         "size": image.size,
-        "completeness": completeness(image, needs).value,
+        "completeness": completeness(image).value,
+        "uncounted": not image.is_all,
         "pinned": image.pinned,
     }
 

@@ -7,12 +7,13 @@ from typing import Any
 
 from mirror.errors import Code, Refused
 from mirror.oci.digest import Digest
-from mirror.stock.finding import nothing, several
+from mirror.stock.finding import PARTS, nothing, several
 from mirror.stock.naming import Naming, is_pattern
 from mirror.store.images import Image
 from mirror.store.looking import Looking
-from mirror.store.lookup import beginning_with
+from mirror.store.lookup import beginning_with, image_of
 from mirror.store.pins import Pins, is_of_a_digest
+from mirror.store.reach import reach
 
 
 def pin_of(looking: Looking, naming: Naming, text: str) -> str:
@@ -48,14 +49,27 @@ def pinned(looking: Looking) -> dict[str, Any]:
 
 
 def meaning(looking: Looking, pin: str, images: Collection[Image]) -> dict[str, Any]:
-    """The images that a pin keeps, and the bytes of everything that it keeps."""
+    """The images that a pin keeps, and the bytes of everything that it keeps.
+
+    `uncounted`: whether it keeps more than was looked through of one of them, as an image may be made on purpose.
+    """
     alone = Pins.of([pin])
     covered = [
         image for image in images if alone.covering((image.upstream, image.repository), image.digest, image.tags)
     ]
-    kept = [image.digest for image in covered] or ([pin] if is_of_a_digest(pin) else [])
-    parts = {digest: size or 0 for name in kept for digest, size in looking.images.closure(name)}
-    return {"pin": pin, "images": len(covered), "size": sum(parts.values())}
+    kept = [_content(looking, image) for image in covered] or ([pin] if is_of_a_digest(pin) else [])
+    parts: dict[str, int] = {}
+    uncounted = False
+    for digest in dict.fromkeys(kept):
+        there = reach(looking.index, digest, PARTS)
+        parts.update((part, size or 0) for part, size in there.parts)
+        uncounted = uncounted or not there.is_all
+    return {"pin": pin, "images": len(covered), "size": sum(parts.values()), "uncounted": uncounted}
+
+
+def _content(looking: Looking, image: Image) -> str:
+    known = image_of(looking.index, (image.upstream, image.repository), image.digest)
+    return image.digest if known is None else known[0]
 
 
 def _whole_digest(looking: Looking, text: str) -> str:

@@ -11,9 +11,10 @@ from cachetools import LRUCache
 from mirror.store.catalog import Catalog, Key, Note
 from mirror.store.databases import Databases
 from mirror.store.facts import Facts
-from mirror.store.images import PIN, Image, Images, Name, Sizes
+from mirror.store.images import PIN, Image, Images, Name
 from mirror.store.index import GATHERED, DatabaseError, Index
 from mirror.store.pull_notes import PullNotes
+from mirror.store.reach import Sizes
 from mirror.store.release import Belongings, belongings
 
 _KNOWN = 65_536  # documents whose needs are known to have been noted: some 200 bytes each

@@ -11,15 +11,18 @@ from typing import Any, TypeAlias
 
 from mirror.store.index import Index
 from mirror.store.journal_schema import PINNED_IMAGES
+from mirror.store.lookup import is_pinned
 from mirror.store.pins import Pins, is_of_a_digest
+from mirror.store.reach import Sizes, reach
 from mirror.store.worth import worth
 
 PIN = "image-pin"  # the kind of fact that a pin is in the catalog
 
 Name: TypeAlias = tuple[str, str, str]  # upstream, repository, and the digest of the image's own manifest
-Sizes: TypeAlias = list[tuple[str, int | None]]  # digests, and the bytes of each that is stored
 Listed: TypeAlias = "list[Image]"
 Names: TypeAlias = list[str]
+
+_LOOKED = 5000  # needs of an image that are looked through for a list: whoever makes one chooses how many it has
 
 _IMAGES = """
 SELECT upstream, repository, digest, content, last_pull FROM images
@@ -31,7 +34,7 @@ WITH RECURSIVE closure (digest) AS (
     SELECT coalesce((SELECT content FROM images WHERE digest = ?1), ?1)
     UNION SELECT child FROM needs JOIN closure ON parent = closure.digest
 )
-SELECT closure.digest, blobs.size, blobs.pinned FROM closure LEFT JOIN blobs ON blobs.digest = closure.digest
+SELECT closure.digest, blobs.size FROM closure LEFT JOIN blobs ON blobs.digest = closure.digest
 """
 _ABOVE = """
 WITH RECURSIVE above (digest) AS (
@@ -50,7 +53,11 @@ WHERE needs.child = ? AND images.upstream = ? AND images.repository = ? ORDER BY
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """`size`: bytes of what is stored of it; `missing`: how much else it needs; `last_pull`: by the wall clock."""
+    """`size`: bytes of what is stored of it; `last_pull`: by the wall clock.
+
+    `held`, `missing`: how many of the things that it is and needs are stored, and are not. `is_broken`, `is_all`: as
+    `Reach` has them; where it is not all, sizes and numbers are of what was looked through.
+    """
 
     upstream: str
     repository: str
@@ -59,7 +66,10 @@ class Image:
     media_type: str
     last_pull: float
     size: int
+    held: int
     missing: int
+    is_broken: bool
+    is_all: bool
     pinned: bool
 
 
@@ -89,7 +99,7 @@ class Images:
 
     def closure(self, digest: str) -> Sizes:
         """What a document needs and what that needs, itself first: digests, with the bytes of each that is stored."""
-        return [(name, size) for name, size, _ in self._index.read(_CLOSURE, (digest,))]
+        return [*self._index.read(_CLOSURE, (digest,))]
 
     def needed_by(self, digest: str) -> Names:
         """The stored documents that refer to this and mean to be kept with it."""
@@ -168,7 +178,7 @@ class Images:
         upstream, repository, digest, content, last_pull = row
         member = self._index.member(upstream, repository, digest)
         tags = self.tags((upstream, repository, digest))
-        parts = [*self._index.read(_CLOSURE, (content,))]
+        there = reach(self._index, content, _LOOKED)
         return Image(
             upstream,
             repository,
@@ -176,9 +186,12 @@ class Images:
             tags,
             (member.media_type or "") if member is not None else "",
             last_pull,
-            sum(size for _, size, _ in parts if size is not None),
-            sum(size is None for _, size, _ in parts),
-            bool(parts[0][2]) or pins.covering((upstream, repository), digest, tags) is not None,
+            there.size,
+            there.held,
+            len(there.parts) - there.held,
+            there.is_broken,
+            there.is_all,
+            is_pinned(self._index, content) or pins.covering((upstream, repository), digest, tags) is not None,
         )
 
     def _note_pull(self, name: Name, when: float) -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import gzip
-import io
 import json
 import subprocess
-import tarfile
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -114,19 +112,9 @@ def kept() -> Kept:
 @pytest.fixture
 def index(kept: Kept) -> tuple[Digest, Image, Image]:
     """An index of two platforms, and its images."""
-    layers = [gzipped({"file": name}) for name in (b"amd64", b"arm64")]
+    layers = [gzip.compress(tar_of({"file": name})) for name in (b"amd64", b"arm64")]
     first, second = kept.image(layers[0]), kept.image(layers[1])
     return kept.index(first, second), first, second
-
-
-def gzipped(files: dict[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
-        for path, data in files.items():
-            member = tarfile.TarInfo(path)
-            member.size = len(data)
-            archive.addfile(member, io.BytesIO(data))
-    return buffer.getvalue()
 
 
 @pytest.fixture

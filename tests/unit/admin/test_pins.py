@@ -13,7 +13,7 @@ async def test_a_pin_is_made_listed_and_let_go_of(tmp_path: Path) -> None:
     async with larder(tmp_path) as made, operating(pin_routes(made.stock)) as operator:
         await made.image("library/ubuntu", "22.04", [BASE])
         said = await operator.post(PATH, {"name": "ubuntu"})
-        pin = {"pin": "docker.io/library/ubuntu", "images": 1, "size": said.document["size"]}
+        pin = {"pin": "docker.io/library/ubuntu", "images": 1, "size": said.document["size"], "uncounted": False}
         assert (said.status, said.document) == (200, pin)
         assert (await operator.get(PATH)).document == {"pins": [pin]}
         assert (await operator.post(PATH, {"name": "ubuntu"})).document == pin  # again is as good as once

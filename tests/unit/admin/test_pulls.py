@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 
 from mirror.admin.pulls import pull_routes
 from mirror.jobs.jobs import Means
@@ -115,6 +116,16 @@ async def test_what_is_not_there_is_said_not_to_be(tmp_path: Path) -> None:
         for method, path in (("GET", ""), ("GET", "/events"), ("DELETE", "")):
             said = await asked.ask(method, f"{PULLS}/canary{path}", None, {})
             assert (said.status, "canary" in said.document["error"]) == (404, False)
+
+
+async def test_who_watches_and_reads_nothing_is_waited_for_no_longer_than_bearable(tmp_path: Path) -> None:
+    async with ordered(tmp_path) as ours, operating(pull_routes(ours.mirror.mirror.orders, patience=0.0)) as asked:
+        job = ours.jobs.find((await asked.post(PULLS, {"image": "app:v1"})).document["id"])
+        await ours.jobs.wait(job)
+        for number in range(320):  # more than the kernel keeps for a client
+            job.board.write(str(number), event="blob", digest="x" * 100_000)
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await events(asked, job.id)
 
 
 async def test_what_is_kept_ready_is_told(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncGenerator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,15 @@ async def lines(operator: Operator, **terms: object) -> list[bytes]:
     async with aiohttp.ClientSession() as session, session.post(operator.url + PATH, json=terms) as response:
         assert (response.status, response.content_type) == (200, "application/x-ndjson")
         return (await response.read()).split(b"\n")[:-1]
+
+
+async def endless(ended: asyncio.Event, _: Terms) -> Documents:
+    """A rehearsal that only who listens can end."""
+    try:
+        while True:
+            yield {"event": "image", "image": "x" * 100_000}
+    finally:
+        ended.set()
 
 
 async def test_each_image_is_a_line_and_the_end_is_one(tmp_path: Path) -> None:
@@ -73,15 +83,7 @@ async def test_what_goes_wrong_at_once_is_an_answer_and_later_the_last_line() ->
 
 async def test_who_leaves_ends_the_rehearsal() -> None:
     ended = asyncio.Event()
-
-    async def run(_: Terms) -> Documents:
-        try:
-            while True:
-                yield {"event": "image", "image": "x" * 100_000}
-        finally:
-            ended.set()
-
-    async with operating(rehearse_routes(run)) as operator:
+    async with operating(rehearse_routes(partial(endless, ended))) as operator:
         async with aiohttp.ClientSession() as session, session.post(operator.url + PATH, json={}) as response:
             await response.content.readany()
         async with asyncio.timeout(10):
@@ -90,16 +92,8 @@ async def test_who_leaves_ends_the_rehearsal() -> None:
 
 async def test_who_reads_nothing_is_waited_for_no_longer_than_bearable() -> None:
     ended = asyncio.Event()
-
-    async def run(_: Terms) -> Documents:
-        try:
-            while True:
-                yield {"event": "image", "image": "x" * 100_000}
-        finally:
-            ended.set()
-
     async with (
-        operating(rehearse_routes(run, patience=0.05)) as operator,
+        operating(rehearse_routes(partial(endless, ended), patience=0.05)) as operator,
         aiohttp.ClientSession() as session,
         session.post(operator.url + PATH, json={}) as response,
     ):

@@ -168,6 +168,47 @@ def test_nothing_is_written_through_a_link(tmp_path: Path, target: Path) -> None
     assert other.read_bytes() == b"two"
 
 
+def test_a_link_that_the_operator_names_is_his_to_name(tmp_path: Path, target: Path) -> None:
+    kept = Kept()
+    plan = plan_of(kept)
+    (tmp_path / "disk").mkdir()
+    target.symlink_to("disk")
+    write_directory(plan, kept, NOWHERE, target)
+    assert files_below(tmp_path / "disk") == {path_of(digest): data for digest, data in kept.held.items()} | dict(
+        plan.heading
+    )
+    assert target.is_symlink()
+
+
+@pytest.mark.parametrize("kind", ["dangling", "to a file", "a file"])
+def test_what_is_no_directory_is_refused_before_anything_is_read(tmp_path: Path, target: Path, kind: str) -> None:
+    kept = Counting()
+    plan = plan_of(kept)
+    kept.asked.clear()
+    theirs = target if kind == "a file" else tmp_path / "theirs"
+    if kind != "dangling":
+        theirs.write_bytes(b"x")
+    if kind != "a file":
+        target.symlink_to(theirs)
+    with pytest.raises(MirrorError, match=r"bundle is .*no directory: name a directory"):
+        write_directory(plan, kept, NOWHERE, target)
+    assert (kept.asked, kind == "dangling" or theirs.read_bytes() == b"x") == ([], True)
+
+
+@pytest.mark.parametrize("place", ["blobs", "blobs/sha256"])
+def test_a_link_within_is_refused_before_anything_is_read(tmp_path: Path, target: Path, place: str) -> None:
+    kept = Counting()
+    plan = plan_of(kept)
+    kept.asked.clear()
+    (tmp_path / "theirs").mkdir()
+    link = target / place
+    link.parent.mkdir(parents=True)
+    link.symlink_to(tmp_path / "theirs")
+    with pytest.raises(MirrorError, match="is a link"):
+        write_directory(plan, kept, NOWHERE, target)
+    assert (kept.asked, [*(tmp_path / "theirs").iterdir()]) == ([], [])
+
+
 def test_a_bundle_of_nothing_is_a_layout(target: Path) -> None:
     write_directory(Plan(contents_of(Kept(), [])), Kept(), NOWHERE, target)
     assert (target / "blobs").is_dir()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from mirror.store.store import Store
 from tests.support import content
 from tests.support.bundles import HUB, Kept, contents_of, named
 from tests.support.caches import store_at
+from tests.support.others import others_beside
 
 NOW = 1_800_000_000.0
 TAG = Key("tag", HUB, "a/b", "1")
@@ -147,21 +147,9 @@ async def test_others_have_their_turn_while_much_is_said(tmp_path: Path) -> None
     kept = Kept()
     image = kept.image(*(b"%d" % layer for layer in range(100)))
     contents = contents_of(kept, [named("a/b", image.digest)])
-    turns = 0
-
-    async def others() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            await asyncio.sleep(0)
-
-    async with store_at(tmp_path) as store:
+    async with store_at(tmp_path) as store, others_beside() as others:
         said = publishing(store, kept, contents)
-        other = asyncio.create_task(others())
-        try:
-            for telling in (said.publish(NOW), said.keep(NOW + 1)):
-                before = turns
-                await telling
-                assert turns > before
-        finally:
-            other.cancel()
+        for telling in (said.publish(NOW), said.keep(NOW + 1)):
+            before = others.turns
+            await telling
+            assert others.turns > before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,8 +12,23 @@ from hypothesis import strategies as st
 from mirror.config.conflicts import Place
 from mirror.config.environment import Environment, read
 from mirror.config.settings import Section, Settings, Upstream
+from mirror.config.validation import validate
 
 REGISTRIES = ("docker.io", "ghcr.io", "a-b.io", "a.b.io", "xn--bcher-kva.example", "Registry.Lan:5000", "*.pkg.dev")
+
+
+def leaves(section: type[Section], place: Place) -> list[Place]:
+    found: list[Place] = []
+    for name, field in section.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, Section):
+            found += leaves(kind, (*place, name))
+        elif (*place, name) != ("upstreams",):
+            found.append((*place, name))
+    return found
+
+
+PLACES = leaves(Settings, ()) + [("upstreams", "docker.io", name) for name in Upstream.model_fields]
 
 
 def environment(variables: Mapping[str, str]) -> Environment:
@@ -30,21 +46,29 @@ def test_a_variable_names_a_section_and_a_key() -> None:
 
 
 def test_every_setting_can_be_set() -> None:
-    def leaves(section: type[Section], place: Place) -> list[Place]:
-        found: list[Place] = []
-        for name, field in section.model_fields.items():
-            kind = field.annotation
-            if isinstance(kind, type) and issubclass(kind, Section):
-                found += leaves(kind, (*place, name))
-            elif (*place, name) != ("upstreams",):
-                found.append((*place, name))
-        return found
-
-    places = leaves(Settings, ()) + [("upstreams", "docker.io", name) for name in Upstream.model_fields]
-    variables = {"MIRROR_" + "__".join(place).upper(): "1" for place in places}
+    variables = {"MIRROR_" + "__".join(place).upper(): "1" for place in PLACES}
     found = environment(variables)
-    assert set(found.origins) == set(places)
+    assert set(found.origins) == set(PLACES)
     assert not found.unknown
+
+
+def nested(place: Place, value: object) -> dict[str, Any]:
+    for key in reversed(place):
+        value = {key: value}
+    assert isinstance(value, dict)
+    return value
+
+
+@pytest.mark.parametrize("value", [10, 0.5, 20_000_000, True])
+def test_what_is_a_value_in_a_file_is_the_same_one_in_a_variable(value: float) -> None:
+    taken = 0
+    for place in PLACES:
+        settings, problems = validate(nested(place, value))
+        if not problems:
+            text = str(value).lower() if isinstance(value, bool) else str(value)
+            assert validate(environment({"MIRROR_" + "__".join(place).upper(): text}).values) == (settings, []), place
+            taken += 1
+    assert taken
 
 
 @pytest.mark.parametrize(

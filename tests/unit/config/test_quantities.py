@@ -93,13 +93,16 @@ def test_anything_is_a_quantity_or_a_value_error(written: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "rate"), [("10/s", 10), ("300/m", 5), ("3600 / h", 1), (2, 2), (0.5, 0.5), ("1.5/s", 1.5)]
+    ("written", "rate"),
+    [("10/s", 10), ("300/m", 5), ("3600 / h", 1), (2, 2), (0.5, 0.5), ("1.5/s", 1.5), ("10", 10), (" 0.5", 0.5)],
 )
 def test_a_rate_is_a_number_in_a_unit_of_time(written: object, rate: float) -> None:
     assert parse_rate(written) == pytest.approx(rate)
 
 
-@pytest.mark.parametrize("written", ["", "10", "10/d", "0/s", 0, -1, True, None, "fast", float("nan"), float("inf")])
+@pytest.mark.parametrize(
+    "written", ["", "10/", "10/d", "0/s", "0", 0, -1, True, None, "fast", float("nan"), float("inf")]
+)
 def test_what_is_no_rate_is_refused(written: object) -> None:
     with pytest.raises(ValueError, match="not a rate"):
         parse_rate(written)

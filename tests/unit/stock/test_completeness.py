@@ -22,7 +22,7 @@ def stocked(tmp_path: Path) -> Iterator[Stocked]:
 
 def of(stocked: Stocked) -> Completeness:
     (image,) = stocked.images.list()
-    return completeness(image, stocked.images)
+    return completeness(image)
 
 
 def index_of(stocked: Stocked, *manifests: str) -> None:

@@ -49,6 +49,7 @@ def test_an_image_is_told_with_all_that_is_known_of_it(stocked: Stocked) -> None
                 "last_pull": "1970-01-01T00:01:40+00:00",
                 "size": 110,
                 "completeness": "full",
+                "uncounted": False,
                 "pinned": True,
             }
         ],
@@ -59,6 +60,18 @@ def test_an_image_is_told_with_all_that_is_known_of_it(stocked: Stocked) -> None
 def test_an_image_without_a_tag_goes_by_its_digest(stocked: Stocked) -> None:
     (image,) = listed(stocked.images, NAMING, Wanted("team/app"))["images"]
     assert image["image"] == f"docker.io/team/app@{named('team/app')}"
+
+
+def test_an_image_that_was_made_to_take_long_is_looked_through_in_part(stocked: Stocked) -> None:
+    parts = [f"part{number}" for number in range(80)]
+    with stocked.index:
+        for part in parts:
+            stocked.document(part, *(f"{part}-{number}" for number in range(100)))
+        stocked.image("made/large", *parts, upstream=OTHER)
+    (image,) = listed(stocked.images, NAMING, Wanted("ghcr.io/made"))["images"]
+    assert (image["uncounted"], image["completeness"], image["size"]) == (True, "partial", 10 + 80 * 10)
+    (other,) = listed(stocked.images, NAMING, Wanted("ubuntu"))["images"]
+    assert (other["uncounted"], other["size"]) == (False, 110)
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,10 @@ import pytest
 from mirror.errors import Code, Malformed, Refused
 from mirror.oci.digest import Digest
 from mirror.stock.pinning import known_pin, pin_of, pinned
+from mirror.store.index import Index
 from mirror.store.looking import Looking
 from tests.support.larder import BASE, NAMING, TOP, Larder, filled
+from tests.support.stocked import UPSTREAM, Stocked
 
 NOWHERE = f"sha256:{'0' * 64}"
 
@@ -71,8 +73,23 @@ def test_a_pin_tells_what_it_keeps(tmp_path: Path) -> None:
     with Looking(tmp_path) as looking:
         assert pinned(looking) == {
             "pins": [
-                {"pin": "docker.io/team/*", "images": 1, "size": size},
-                {"pin": "quay.io/*", "images": 0, "size": 0},
-                {"pin": str(Digest.of(BASE)), "images": 0, "size": len(BASE)},
+                {"pin": "docker.io/team/*", "images": 1, "size": size, "uncounted": False},
+                {"pin": "quay.io/*", "images": 0, "size": 0, "uncounted": False},
+                {"pin": str(Digest.of(BASE)), "images": 0, "size": len(BASE), "uncounted": False},
             ]
         }
+
+
+def test_an_image_that_was_made_to_take_long_is_looked_through_in_part(tmp_path: Path) -> None:
+    filled(tmp_path, one)
+    index = Index(tmp_path / "index")
+    stocked, parts = Stocked(index), [f"part{number}" for number in range(30)]
+    with index:
+        for part in parts:
+            stocked.document(part, *(f"{part}-{number}" for number in range(700)))
+        stocked.image("made/large", *parts)
+        stocked.images.pin(f"{UPSTREAM}/made/*")
+    index.close()
+    with Looking(tmp_path) as looking:
+        (told,) = pinned(looking)["pins"]
+    assert (told["uncounted"], told["size"]) == (True, 10 + 30 * 10)

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from mirror.store.choice import LARGE, Demand, Going, Why, is_out_of_reach, larger_than, still_going
 from mirror.store.choosing import choose
-from mirror.store.index import GATHERED, Index, Member
+from mirror.store.index import Member
 from tests.support.stocked import TYPE, UPSTREAM, Stocked, image, named
 
 EVERYTHING = Demand(1 << 40)
 AWAY = frozenset({"away.example"})
 
-
-@pytest.fixture
-def stocked(tmp_path: Path) -> Iterator[Stocked]:
-    index = Index(tmp_path)
-    index.set_stage(GATHERED)
-    yield Stocked(index)
-    index.close()
+pytestmark = pytest.mark.usefixtures("gathered")
 
 
 def test_what_was_chosen_goes_while_nothing_has_changed(stocked: Stocked) -> None:

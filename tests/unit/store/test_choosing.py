@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -19,13 +16,7 @@ from tests.support.stocked import UPSTREAM, Stocked, image, named
 EVERYTHING = 1 << 40
 DAY = 86400.0
 
-
-@pytest.fixture
-def stocked(tmp_path: Path) -> Iterator[Stocked]:
-    index = Index(tmp_path)
-    index.set_stage(GATHERED)
-    yield Stocked(index)
-    index.close()
+pytestmark = pytest.mark.usefixtures("gathered")
 
 
 def chosen(choice: Choice) -> list[str]:

@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
 from mirror.store.images import Image
-from mirror.store.index import Index, Member, TagRow
+from mirror.store.index import Member, TagRow
 from tests.support.stocked import TYPE, UPSTREAM, Stocked, image, named
 
 DAY = 86400.0
-
-
-@pytest.fixture
-def stocked(tmp_path: Path) -> Iterator[Stocked]:
-    index = Index(tmp_path)
-    yield Stocked(index)
-    index.close()
 
 
 # what belongs together
@@ -31,7 +19,7 @@ def test_an_image_is_its_manifest_and_all_that_it_needs(stocked: Stocked) -> Non
     stocked.index.put_tags([TagRow(UPSTREAM, "app", "other", named("base"), 1.0)])
     stocked.index.forget_blob(named("top"))
     assert stocked.images.list() == [
-        Image(UPSTREAM, "app", named("app"), ("latest", "v1"), TYPE, 5.0, size=210, missing=1, pinned=False)
+        Image(UPSTREAM, "app", named("app"), ("latest", "v1"), TYPE, 5.0, 210, 3, 1, False, True, pinned=False)
     ]
     assert dict(stocked.images.closure(named("app"))) == {
         named("app"): 10,

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from mirror.store import lookup
-from mirror.store.index import Index, Member, TagRow
+from mirror.store.index import Member, TagRow
 from tests.support.stocked import UPSTREAM, Stocked, named
 
 PLACE = (UPSTREAM, "app")
 
 
 @pytest.fixture
-def stocked(tmp_path: Path) -> Iterator[Stocked]:
-    index = Index(tmp_path)
-    stocked = Stocked(index)
+def stocked(stocked: Stocked) -> Stocked:
+    """With an image that has two tags."""
     stocked.image("app", "layer")
-    index.put_tags([TagRow(*PLACE, tag, named("app"), 1.0) for tag in ("v2", "v1")])
-    yield stocked
-    index.close()
+    stocked.index.put_tags([TagRow(*PLACE, tag, named("app"), 1.0) for tag in ("v2", "v1")])
+    return stocked
 
 
 def test_a_tag_leads_to_a_digest_and_back(stocked: Stocked) -> None:

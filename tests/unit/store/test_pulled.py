@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
-from mirror.store.index import Index, Member, TagRow
+from mirror.store.index import Member, TagRow
 from mirror.store.journal_schema import ADD
 from mirror.store.pulled import pulled_since
 from mirror.store.tag_pins import TagPin, put_pins
 from tests.support.stocked import TYPE, UPSTREAM, Stocked, image, named
 
 FIRST = ("", "", "")
-
-
-@pytest.fixture
-def stocked(tmp_path: Path) -> Iterator[Stocked]:
-    index = Index(tmp_path)
-    yield Stocked(index)
-    index.close()
 
 
 def test_they_come_in_the_order_of_their_names_and_page_by_page(stocked: Stocked) -> None:

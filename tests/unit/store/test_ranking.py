@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from mirror.store import ranking
-from mirror.store.index import Index
 from mirror.store.ranking import forget_ghosts, measure
 from mirror.store.worth import HALF_LIFE, handicap
 from tests.support.stocked import Stocked, image, named
 
 DAY = 86400.0
-
-
-@pytest.fixture
-def stocked(tmp_path: Path) -> Iterator[Stocked]:
-    index = Index(tmp_path)
-    yield Stocked(index)
-    index.close()
 
 
 def handicaps(stocked: Stocked) -> dict[str, float | None]:

@@ -2,21 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
-from mirror.store.index import Index
 from mirror.store.reach import needing, reach
 from tests.support.stocked import Stocked, named
-
-
-@pytest.fixture
-def stocked(tmp_path: Path) -> Iterator[Stocked]:
-    index = Index(tmp_path)
-    yield Stocked(index)
-    index.close()
 
 
 def names(stocked: Stocked, top: str, most: int) -> tuple[dict[str, int | None], bool]:
@@ -37,6 +24,17 @@ def test_all_that_it_needs_is_found_once_with_what_is_stored_of_it(stocked: Stoc
     assert names(stocked, "gone", 6) == ({"gone": None}, True)
     assert [*needing(stocked.index, named("own"))] == [named("one")]
     assert sorted(needing(stocked.index, named("base"))) == sorted([named("one"), named("two")])
+
+
+def test_what_lacks_below_it_is_told_from_what_it_lacks_itself(stocked: Stocked) -> None:
+    stocked.document("index", "one", "two")
+    stocked.document("one", "base")
+    stocked.blob("base")
+    whole = reach(stocked.index, named("index"), 9)
+    assert (whole.is_broken, whole.held, whole.size) == (False, 3, 120)
+    stocked.index.forget_blob(named("base"))
+    broken = reach(stocked.index, named("index"), 9)
+    assert (broken.is_broken, broken.held, broken.size) == (True, 2, 20)
 
 
 def test_it_goes_no_further_than_so_many_needs(stocked: Stocked) -> None:

@@ -2,21 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
-from mirror.store.index import Index, Member, TagRow
+from mirror.store.index import Member, TagRow
 from mirror.store.release import Part, Release, belongings
 from tests.support.stocked import TYPE, UPSTREAM, Stocked, image, named
-
-
-@pytest.fixture
-def stocked(tmp_path: Path) -> Iterator[Stocked]:
-    index = Index(tmp_path)
-    yield Stocked(index)
-    index.close()
 
 
 def test_a_manifest_goes_before_what_it_needs_and_what_is_not_stored_goes_too(stocked: Stocked) -> None:

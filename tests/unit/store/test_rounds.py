@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from mirror.store.catalog import Key, Note
@@ -19,6 +21,18 @@ from tests.support.pauses import Pauses
 from tests.support.stocked import UPSTREAM
 
 NOW, YEAR = 4_000_000_000.0, 365 * 86400.0  # later than what blobs are put by
+
+
+@asynccontextmanager
+async def going_round(rounds: Rounds) -> AsyncIterator[Pauses]:
+    """They go on, and the first of them is over."""
+    pauses = Pauses()
+    task = spawn(rounds.run(pauses.pause), "housekeeping")
+    try:
+        await pauses.next()
+        yield pauses
+    finally:
+        await end(task)
 
 
 async def test_the_files_are_counted_then_the_bounds_kept_round_after_round(tmp_path: Path) -> None:
@@ -50,40 +64,28 @@ async def test_what_was_used_before_a_clock_was_set_back_does_not_outlive_what_i
         house.keeping.used(str(oldest), later)
         house.keeping.used(str(older), later + 10)
         house.keeping.note_uses()
-        pauses = Pauses()
-        task = spawn(house.rounds.run(pauses.pause), "housekeeping")
-        await pauses.next()
-        house.put(3)
-        house.keeping.used(str(older), time.time() + 1)
-        house.put(4)
-        pauses.go_on()
-        await pauses.next()
-        assert published(tmp_path) == sorted(str(blob(number)[0]) for number in (2, 3, 4))
-        await end(task)
+        async with going_round(house.rounds) as pauses:
+            house.put(3)
+            house.keeping.used(str(older), time.time() + 1)
+            house.put(4)
+            pauses.go_on()
+            await pauses.next()
+            assert published(tmp_path) == sorted(str(blob(number)[0]) for number in (2, 3, 4))
 
 
 async def test_a_clock_that_is_behind_for_a_moment_changes_no_pull(tmp_path: Path) -> None:
     wall = Clock(NOW - YEAR)
-    async with house_at(tmp_path) as house:
-        await _pulled(house, NOW)
-        pauses = Pauses()
-        task = spawn(_rounds(house, wall).run(pauses.pause), "housekeeping")
-        await pauses.next()
+    async with pulled_and_set_back(tmp_path, wall) as (house, pauses):
         wall.advance(YEAR)
         for _ in range(120):
             pauses.go_on()
             await pauses.next()
         assert await _last_pulls(house) == [NOW]
-        await end(task)
 
 
 async def test_a_clock_that_has_been_behind_for_ten_minutes_in_a_row_is_believed(tmp_path: Path) -> None:
     wall = Clock(NOW - YEAR)
-    async with house_at(tmp_path) as house:
-        await _pulled(house, NOW)
-        pauses = Pauses()
-        task = spawn(_rounds(house, wall).run(pauses.pause), "housekeeping")
-        await pauses.next()
+    async with pulled_and_set_back(tmp_path, wall) as (house, pauses):
         for jump in (YEAR, -YEAR, *[0.0] * 118):
             wall.advance(jump)
             pauses.go_on()
@@ -92,19 +94,20 @@ async def test_a_clock_that_has_been_behind_for_ten_minutes_in_a_row_is_believed
         pauses.go_on()
         await pauses.next()
         assert await _last_pulls(house) == [NOW - YEAR]
-        await end(task)
 
 
-def _rounds(house: House, now: Clock) -> Rounds:
-    return Rounds(house.layout, house.databases, house.blobs.quarantine, house.keeping, now)
-
-
-async def _pulled(house: House, when: float) -> None:
-    (digest,) = house.put(1)
-    house.keeping.used(str(digest), when)
-    house.pulls.pulled((UPSTREAM, "app", str(digest)), when)
-    house.keeping.note_uses()
-    await house.databases.flush()
+@asynccontextmanager
+async def pulled_and_set_back(root: Path, wall: Clock) -> AsyncIterator[tuple[House, Pauses]]:
+    """An image was pulled at `NOW`, and there has been one round since, by this clock."""
+    async with house_at(root) as house:
+        (digest,) = house.put(1)
+        house.keeping.used(str(digest), NOW)
+        house.pulls.pulled((UPSTREAM, "app", str(digest)), NOW)
+        house.keeping.note_uses()
+        await house.databases.flush()
+        rounds = Rounds(house.layout, house.databases, house.blobs.quarantine, house.keeping, wall)
+        async with going_round(rounds) as pauses:
+            yield house, pauses
 
 
 async def _last_pulls(house: House) -> list[float]:
@@ -116,35 +119,28 @@ async def _last_pulls(house: House) -> list[float]:
 async def test_leftovers_are_cleared_away_in_the_first_round_and_every_ten_minutes(tmp_path: Path) -> None:
     async with house_at(tmp_path) as house:
         leftover = tmp_path / "ingest" / f"sha256-{blob(1)[0].encoded}"
-        pauses = Pauses()
         leftover.touch()  # in the way of an ingest
-        task = spawn(house.rounds.run(pauses.pause), "housekeeping")
-        await pauses.next()
-        assert not leftover.exists()
-        leftover.touch()
-        for _ in range(119):
+        async with going_round(house.rounds) as pauses:
+            assert not leftover.exists()
+            leftover.touch()
+            for _ in range(119):
+                pauses.go_on()
+                await pauses.next()
+            assert leftover.exists()
             pauses.go_on()
             await pauses.next()
-        assert leftover.exists()
-        pauses.go_on()
-        await pauses.next()
-        assert not leftover.exists()
-        assert sum(pauses.seconds[:120]) == 600.0
-        await end(task)
+            assert not leftover.exists()
+            assert sum(pauses.seconds[:120]) == 600.0
 
 
 async def test_a_quarantine_that_grows_is_cleared_in_the_next_round(tmp_path: Path) -> None:
-    async with house_at(tmp_path) as house:
-        pauses = Pauses()
-        task = spawn(house.rounds.run(pauses.pause), "housekeeping")
-        await pauses.next()
+    async with house_at(tmp_path) as house, going_round(house.rounds) as pauses:
         for digest in house.put(*range(20)):
             house.blobs.quarantine.take(digest)
         assert len(list((tmp_path / "quarantine").iterdir())) == 20
         pauses.go_on()
         await pauses.next()
         assert len(list((tmp_path / "quarantine").iterdir())) == 16
-        await end(task)
 
 
 async def test_clearing_removes_what_has_run_out(tmp_path: Path) -> None:

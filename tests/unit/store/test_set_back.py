@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from mirror.store.index import Index
 from mirror.store.set_back import brought_back
 from mirror.store.worth import HALF_LIFE
 from tests.support.stocked import Stocked, image, named
 
 NOW = 1_700_000_000.0
 HOUR, YEAR = 3600.0, 365 * 86400.0
-
-
-@pytest.fixture
-def stocked(tmp_path: Path) -> Iterator[Stocked]:
-    index = Index(tmp_path)
-    yield Stocked(index)
-    index.close()
 
 
 def _uses(stocked: Stocked, *names: str) -> list[float]:

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from mirror.store.choice import Demand
 from mirror.store.choosing import choose
-from mirror.store.index import GATHERED, Index, TagRow
+from mirror.store.index import TagRow
 from mirror.store.succession import point
 from tests.support.stocked import UPSTREAM, Stocked, named
 
 DAY = 86400.0
 
-
-@pytest.fixture
-def stocked(tmp_path: Path) -> Iterator[Stocked]:
-    index = Index(tmp_path)
-    index.set_stage(GATHERED)
-    yield Stocked(index)
-    index.close()
+pytestmark = pytest.mark.usefixtures("gathered")
 
 
 def pulled(stocked: Stocked, build: str, *days: float) -> None:

@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
-from mirror.store.index import Index, Member
+from mirror.store.index import Member
 from mirror.store.usage import Taken, Usage, usage
 from tests.support.stocked import TYPE, UPSTREAM, Stocked, named
 
 OTHER = "another.example"
-
-
-@pytest.fixture
-def stocked(tmp_path: Path) -> Iterator[Stocked]:
-    index = Index(tmp_path)
-    yield Stocked(index)
-    index.close()
 
 
 def image(stocked: Stocked, repository: str, *layers: str, upstream: str = UPSTREAM) -> None:
