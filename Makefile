@@ -87,7 +87,7 @@ image: ## Build the container image with docker, podman or buildah (IMAGE=mirror
 	$$engine build --file deploy/Containerfile --tag $(IMAGE) $(ARGS) .
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 FORCE:
 
@@ -101,6 +101,7 @@ $(RUNTIME): requirements.lock requirements-build.lock pyproject.toml $(GONE)
 	@$(PYTHON) -c 'import ensurepip, venv' 2> /dev/null || { \
 	  echo '$(PYTHON) cannot make virtual environments; on Debian, install python3-venv.' >&2; \
 	  exit 1; }
+	@echo 'Setting up $(VENV) with what this needs.' >&2
 	@if [[ $$($(VENV)/bin/python -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2> /dev/null) != $(VERSION) ]]; then \
 	  $(PYTHON) -m venv --clear $(VENV); \
 	fi

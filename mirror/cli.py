@@ -42,17 +42,33 @@ LATER = {
     "pin-tag": Later("mirror.commands.pin_tag", "Have a tag answered with one digest."),
     "unpin-tag": Later("mirror.commands.unpin_tag", "Have a tag answered as its upstream says again."),
     "rollback": Later("mirror.commands.rollback", "Have a tag answered with a digest that it had before."),
-    "export": Later("mirror.commands.export", "Write images into a bundle for a mirror that cannot reach registries."),
+    "export": Later("mirror.commands.export", "Write images into a bundle, for a place without a network."),
     "import": Later("mirror.commands.import_bundle", "Take images in that were carried here: a bundle, or an archive."),
     "inventory": Later("mirror.commands.inventory", "Write what is here, for a mirror that sends what is not."),
-    "pull": Later("mirror.commands.pull", "Have the mirror pull images, as docker pull would, and watch it."),
+    "pull": Later("mirror.commands.pull", "Have the mirror pull images, as docker pull would."),
     "warm": Later("mirror.commands.warm", "Bring the images now that are to be kept ready."),
     "rehearse": Later("mirror.commands.rehearse", "Tell which images would not survive an outage, and why."),
     "record": Later("mirror.commands.record", "Write a list of the images that were really pulled."),
 }
 
 
-@click.group(cls=Table, later=LATER, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+SECTIONS = {
+    "Serve": ("serve", "check", "healthcheck"),
+    "Look at the cache, and make room": ("ls", "show", "df", "stats", "pin", "unpin", "rm", "gc"),
+    "Bring images before they are asked for": ("pull", "warm", "record"),
+    "Say where tags point": ("tags", "pin-tag", "unpin-tag", "rollback"),
+    "Do without the network": ("rehearse", "freeze", "thaw", "export", "import", "inventory"),
+    "When something is odd": ("explain", "doctor", "budget", "fsck"),
+    "This program": ("completion", "version"),
+}
+
+
+@click.group(
+    cls=Table,
+    later=LATER,
+    sections=SECTIONS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(__version__, "-V", "--version", prog_name="mirror", message="%(prog)s %(version)s")
 def main() -> None:
     """A pull-through caching mirror for container registries.
@@ -131,9 +147,12 @@ def healthcheck(config: Path | None, url: str | None) -> None:
     from mirror.healthcheck import ask, readiness_url
 
     try:
-        answer = ask(url if url is not None else readiness_url(load(config).admin.listen))
-    except (ValueError, OSError) as error:
+        place = url if url is not None else readiness_url(load(config).admin.listen)
+        answer = ask(place)
+    except ValueError as error:
         fail(f"not ready: {words(error)}")
+    except OSError as error:
+        fail(f"not ready: {place}: {words(error)}")
     if not answer.ready:
         fail(f"not ready: {answer.words}")
     click.echo("ready")

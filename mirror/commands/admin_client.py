@@ -51,16 +51,13 @@ class AdminClient:
             raise OSError(
                 f"no mirror answers at {self._url} ({why}): `mirror serve` starts one, --url names another"
             ) from error
-        try:
-            document = json.loads(body)
-        except ValueError:  # a UnicodeDecodeError is one
-            document = None
-        if not isinstance(document, dict):
+        document = document_of(body)
+        if document is None:
             raise OSError(f"{self._url} answered {status}, and not as a mirror's admin listener does")
         if "errors" in document:
             raise OSError(f"{self._url} is a registry: what is asked is the admin listener, see admin.listen")
         if status != 200:
-            raise Refused(_words(document.get("error")) or f"the mirror answered {status}")
+            raise Refused(reason_in(document, status))
         return document
 
 
@@ -68,7 +65,16 @@ def _target(path: str, query: Mapping[str, str] | None) -> str:
     return f"{path}?{urlencode(query)}" if query else path
 
 
-def _words(said: object) -> str:
-    """One printable line, whoever has answered."""
-    text = " ".join(str(said or "").split())[:_WORDS]
-    return "".join(character for character in text if character.isprintable())
+def document_of(body: bytes) -> dict[str, Any] | None:
+    """What an answer of the operator's API says; None when it is no JSON object, which all of them are."""
+    try:
+        document = json.loads(body)
+    except ValueError:  # a UnicodeDecodeError is one
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def reason_in(document: Mapping[str, Any], status: int) -> str:
+    """Why the answer is no, in one printable line, whoever has answered."""
+    text = " ".join(str(document.get("error") or "").split())[:_WORDS]
+    return "".join(filter(str.isprintable, text)) or f"the mirror answered {status}"

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from mirror.amounts import size
+from mirror.amounts import number, size
 from mirror.commands.columns import columns
 from mirror.commands.invocation import config_option, fail, tell
 from mirror.commands.stock_asking import ask
@@ -51,11 +51,11 @@ def _whole(document: dict[str, Any], below: bool) -> Iterator[str]:
         yield from columns(rows, _NUMBERS)
         yield ""
     loose = f", {size(document['loose'])} of it loose" if document["loose"] else ""
-    images, blobs = document["images"], document["blobs"]
+    images, blobs = number(document["images"], "image"), number(document["blobs"], "blob")
     stays = f", of which {size(document['min_free'])} are to stay so" if document["min_free"] else ""
     yield from columns(
         [
-            ("cached", f"{size(document['size'])} in {blobs} blobs of {images} images{loose}"),
+            ("cached", f"{size(document['size'])} in {blobs} of {images}{loose}"),
             ("limit", f"{size(document['limit'])} ({_share(document['size'], document['limit'])} used)"),
             ("disk", f"{size(document['free'])} free{stays}"),
         ]

@@ -73,7 +73,7 @@ def lines_of(findings: Iterable[Finding]) -> Iterator[str]:
     bad = sum(finding.level is Level.BAD for finding in findings)
     warned = sum(finding.level is Level.WARNING for finding in findings)
     if bad or warned:
-        yield f"{bad} that keep pulls from working, {warned} to look after"
+        yield f"{bad} that {'keeps' if bad == 1 else 'keep'} pulls from working, {warned} to look after"
     else:
         yield "all is well"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mirror.amounts import duration, size
+from mirror.amounts import duration, number, size
 
 Document = Mapping[str, Any]
 
@@ -66,17 +66,19 @@ def _until(tag: Document) -> str:
     check, answerable = tag["next_check_in"], tag["answerable_for"]
     if check is None:
         return "it never moves (`immutable_tags`)"
-    when = f"next check in {duration(check)}" if check else "a check is due"
+    when = f"next check in {duration(check)}; " if check else ""  # the verdict says of others that one is due
+    if answerable is None:
+        return f"{when}answered for ever while the upstream cannot be asked"
     if not answerable:
-        return f"{when}; too old to be answered while the upstream cannot be asked"
-    return f"{when}; answered for {duration(answerable)} more while the upstream cannot be asked"
+        return f"{when}too old to be answered while the upstream cannot be asked"
+    return f"{when}answered for {duration(answerable)} more while the upstream cannot be asked"
 
 
 def _image(image: Document) -> str:
     what = f"{image['platform'] or 'unknown'} {image['digest']}: "
     if not image["manifest"]:
         return f"{what}nothing"
-    words = f"{what}manifest, {image['blobs_held']} of {image['blobs']} blobs"
+    words = f"{what}manifest, {image['blobs_held']} of {number(image['blobs'], 'blob')}"
     words += f" ({size(image['bytes_held'])} of {size(image['bytes'])})"
     return words + (f", {image['unproven']} to be confirmed by the upstream" if image["unproven"] else "")
 
@@ -112,8 +114,8 @@ def _missing(image: Document) -> str:
     if not image["manifest"]:
         return "its manifest, and then its blobs"
     count = image["blobs"] - image["blobs_held"]
-    words = [f"{count} blobs of {size(image['bytes'] - image['bytes_held'])}"] if count else []
-    return " and ".join(words + ([f"a HEAD for {image['unproven']} blobs"] if image["unproven"] else []))
+    words = [f"{number(count, 'blob')} of {size(image['bytes'] - image['bytes_held'])}"] if count else []
+    return " and ".join(words + ([f"a HEAD for {number(image['unproven'], 'blob')}"] if image["unproven"] else []))
 
 
 def _line(title: str, text: str) -> str:

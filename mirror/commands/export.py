@@ -66,14 +66,17 @@ def command(
     is called again.
 
     \b
-    mirror export --all --to bundle.tar
-    mirror export --pulled-since 7d --lacking site-b.inventory --sign-key key --to -  | ssh site-b mirror import -
+    Examples:
+      mirror export --all --to bundle.tar
+      mirror export --pulled-since 7d --lacking site-b.inventory --sign-key key --to -  | ssh site-b mirror import -
     """
     if not images and not everything and span is None:
         raise click.UsageError("name images, or say --all, or --pulled-since 7d")
+    if images and everything:
+        raise click.UsageError("--all is all images: name some, or say --all")
     if target == PIPE and sys.stdout.isatty():
         raise click.UsageError("a bundle is nothing for a terminal: name a file, or a program that reads it after |")
-    root = load(config).storage.root
+    root = load(config).storage.root.absolute()
     try:
         wishes = [Wish.parse(said) for said in images]
         since = None if span is None else time.time() - parse_duration(span)

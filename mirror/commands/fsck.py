@@ -56,7 +56,7 @@ def command(config: Path | None, repair: bool, as_json: bool) -> None:
 
     Example: mirror fsck --repair
     """
-    root = load(config).storage.root
+    root = load(config).storage.root.absolute()
     _see_that_it_is_ours(root)
     try:
         layout = Layout(root, Filesystem())

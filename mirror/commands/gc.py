@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mirror.amounts import size
+from mirror.amounts import number, size
 from mirror.commands.admin_client import AdminClient
-from mirror.commands.invocation import answer_of, config_option, load, tell, words
+from mirror.commands.at_rest import at_rest, see_that_it_is_ours
+from mirror.commands.invocation import answer_of, config_option, load, tell
 from mirror.commands.where import where_options
 from mirror.config.quantities import parse_size
-from mirror.errors import MirrorError, StoreBusy
 from mirror.healthcheck import admin_url
 
 if TYPE_CHECKING:
@@ -63,16 +63,16 @@ def command(config: Path | None, url: str | None, as_json: bool, dry_run: bool, 
 def lines_of(document: Document) -> Iterator[str]:
     """What people read."""
     would = document["dry_run"]
-    for number, one in enumerate(document["going"], 1):
-        yield f"{number:>4}  {'would go' if would else 'went'}  {size(one['bytes']):>10}  {_name(one)}: {_why(one)}"
+    for place, one in enumerate(document["going"], 1):
+        yield f"{place:>4}  {'would go' if would else 'went'}  {size(one['bytes']):>10}  {_name(one)}: {_why(one)}"
     if document["going_untold"]:
         yield f"      and {document['going_untold']} more"
     for one in document["staying"]:
         yield f"      stays {'':>13} {_name(one)}: {_kept(one)}"
-    rest = document["images"] - document["images_going"]
+    images, rest = document["images"], document["images"] - document["images_going"]
     yield (
         f"{size(document['bytes'])} {'would go' if would else 'went'} of {size(document['size'])}"
-        f" (at most {size(document['limit'])}); {rest} of {document['images']} images stay"
+        f" (at most {size(document['limit'])}); {rest} of {number(images, 'image')} {'stays' if rest == 1 else 'stay'}"
     )
     if document["lacking"]:
         yield f"{size(document['lacking'])} more should go, and cannot: unpin something, or give the cache more room"
@@ -89,7 +89,7 @@ def _name(one: Document) -> str:
 
 def _why(one: Document) -> str:
     pulled = "" if one["last_pull"] is None else f", last on {one['last_pull'][:10]}"
-    return f"{one['why']}{pulled} ({one['blobs']} blobs)"
+    return f"{one['why']}{pulled} ({number(one['blobs'], 'blob')})"
 
 
 def _kept(one: Document) -> str:
@@ -101,18 +101,11 @@ def _running(client: AdminClient, wanted: Document) -> Document:
 
 
 def _asked(settings: Settings, wanted: Document) -> Document:
-    root = settings.storage.root
     try:
         return _running(AdminClient(admin_url(settings.admin.listen), _TIMEOUT), wanted)
     except (OSError, ValueError) as unanswered:
-        try:
-            document = asyncio.run(_resting(settings, wanted))
-        except StoreBusy:
-            raise MirrorError(
-                f"a mirror runs over {root}, but its admin listener cannot be reached: {words(unanswered)}"
-            ) from None
-    click.echo("no mirror answers on the admin listener: this is of its cache directory", err=True)
-    return document
+        with at_rest(settings.storage.root, unanswered):
+            return asyncio.run(_resting(settings, wanted))
 
 
 async def _resting(settings: Settings, wanted: Document) -> Document:
@@ -123,10 +116,7 @@ async def _resting(settings: Settings, wanted: Document) -> Document:
 
     storage = settings.storage
     root = storage.root
-    if not await asyncio.to_thread((root / "version").is_file):
-        raise MirrorError(f"{root} is not a cache of this program: is it the storage.root that you mean?")
-    if (await asyncio.to_thread(root.stat)).st_uid != os.geteuid():
-        raise MirrorError(f"{root} belongs to another user: be that one, or ask the mirror while it runs")
+    await asyncio.to_thread(see_that_it_is_ours, root, os.geteuid())
     store = await Store.open(root, ENDLESS, durable=storage.durability == "safe")
     try:
         total, _, free = await asyncio.to_thread(shutil.disk_usage, root)

@@ -14,7 +14,6 @@ from contextlib import closing
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from shutil import disk_usage
 from typing import Any, cast
 
 import click
@@ -29,6 +28,7 @@ from mirror.bundles.receiving import Receiving, check_size
 from mirror.bundles.seal import read_key
 from mirror.bundles.writing import archive_of
 from mirror.commands.admin_client import AdminClient
+from mirror.commands.import_room import Need, disk_of, need
 from mirror.commands.invocation import config_option, fail, load, words
 from mirror.commands.upload import upload
 from mirror.config.served import unserved
@@ -73,8 +73,9 @@ def command(
     `mirror freeze` saves clients the wait.
 
     \b
-    mirror import bundle.tar
-    docker save app | gzip > app.tar.gz; mirror import app.tar.gz --name registry.example.com/app:1
+    Examples:
+      mirror import bundle.tar
+      docker save app | gzip > app.tar.gz; mirror import app.tar.gz --name registry.example.com/app:1
     """
     if source == PIPE and (dry_run or name is not None):
         raise click.UsageError("--dry-run and --name need a file or directory")
@@ -95,7 +96,7 @@ def command(
     except (MirrorError, OSError, ValueError) as error:
         fail(words(error))
     _warn(document, is_signed and key is None)
-    click.echo(json.dumps(document) if as_json else _summary(document, dry_run))
+    click.echo(json.dumps(document) if as_json else (_prospect if dry_run else _done)(document))
 
 
 def _sent_parcel(url: str | None, settings: Settings | None, parcel: Parcel) -> dict[str, Any]:
@@ -168,13 +169,16 @@ def _tried(url: str | None, settings: Settings | None, parcel: Parcel) -> dict[s
             raise Refused(f"the bundle leaves out {piece.digest}, which is not here: export again without --lacking")
     contents = parcel.without(here).contents
     names = [image.full_name for image in contents.images]
-    return {
+    told = {
         "images": names,
         "blobs": len(contents.pieces),
         "bytes": contents.size,
         "skipped": len(contents.left_out),
-        "unserved": () if settings is None else unserved(settings, names),
+        "unserved": (),
     }
+    if settings is None:
+        return told
+    return told | {"unserved": unserved(settings, names)} | asdict(need(settings, contents.size))
 
 
 def _warn(document: dict[str, Any], is_unverified: bool) -> None:
@@ -188,15 +192,23 @@ def _largest(settings: Settings | None) -> int:
     """Bytes that may come of what is packed: those that the cache may hold."""
     if settings is None:
         return LARGEST
-    root = settings.storage.root.absolute()
-    there = next(place for place in (root, *root.parents) if place.exists())
-    return settings.storage.max_size.of(disk_usage(there).total)
+    total, _ = disk_of(settings)
+    return settings.storage.max_size.of(total)
 
 
-def _summary(document: dict[str, Any], dry_run: bool) -> str:
-    done = "would be imported" if dry_run else "imported"
-    images, blobs = number(len(document["images"]), "image"), number(document["blobs"], "blob")
-    told = f"{images} {done}: {blobs} with {size(document['bytes'])}"
-    told += f"; {document['skipped']} were here already"
-    told += f"; {document['moved']} tags pointed elsewhere before" if document.get("moved") else ""
+def _done(document: dict[str, Any]) -> str:
+    told = _told(document, "imported")
+    told += f"; {number(document['moved'], 'tag')} pointed elsewhere before" if document.get("moved") else ""
     return told + (f"; {size(document['evicted'])} of others went to make room" if document.get("evicted") else "")
+
+
+def _prospect(document: dict[str, Any]) -> str:
+    told = _told(document, "would be imported")
+    if "room" not in document:
+        return told
+    return f"{told}; {Need(document['room'], document['evicted'], document['target'])}"
+
+
+def _told(document: dict[str, Any], done: str) -> str:
+    images, blobs = number(len(document["images"]), "image"), number(document["blobs"], "blob")
+    return f"{images} {done}: {blobs} with {size(document['bytes'])}; {document['skipped']} were here already"

@@ -20,17 +20,22 @@ from mirror.store.looking import Looking
 
 @click.command()
 @config_option
-@click.option("--to", "target", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Not a pipe.")
+@click.option(
+    "--to",
+    "target",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write to this file instead.",
+)
 @click.option("--json", "as_json", is_flag=True, help="The same: an inventory is JSON, an object a line.")
 def command(config: Path | None, target: Path | None, as_json: bool) -> None:  # noqa: ARG001
     """Write which images and blobs are in the cache, beside a mirror that runs or without one.
 
     With it, `mirror export --lacking` of another mirror leaves out what this one has.
 
-    \b
-    mirror inventory --to site-b.inventory
+    Example: mirror inventory --to site-b.inventory
     """
-    root = load(config).storage.root
+    root = load(config).storage.root.absolute()
     try:
         with Looking(root) as cache:
             lines = lines_of(_images(cache.images.list()), blobs_below(root))

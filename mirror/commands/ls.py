@@ -57,7 +57,8 @@ def command(
     for line in [image["image"] for image in images] if wishes["quiet"] else lines_of(images, time.time()):
         click.echo(line)
     if not images:
-        click.echo("no image that is cached is named so" if pattern else "no image is cached", err=True)
+        is_narrowed = pattern or wishes["pinned"] or wishes["upstream"] is not None
+        click.echo("no such image is cached" if is_narrowed else "no image is cached", err=True)
     if document["total"] > len(images):
         click.echo(f"and {document['total'] - len(images)} more: narrow it with a pattern", err=True)
 
@@ -81,11 +82,13 @@ def short(digest: str) -> str:
 def _row(image: dict[str, Any], now: float) -> tuple[str, ...]:
     tags = ",".join(image["tags"][:_TAGS]) or "-"
     more = len(image["tags"]) - _TAGS
+    uncounted = image["uncounted"]
+    state = image["completeness"] + (" as far as it was looked through" if uncounted else "")
     return (
         f"{image['upstream']}/{image['repository']}",
         f"{tags},+{more}" if more > 0 else tags,
         short(image["digest"]),
         since(image["last_pull"], now),
-        size(image["size"]),
-        image["completeness"] + (", pinned" if image["pinned"] else ""),
+        f"at least {size(image['size'])}" if uncounted else size(image["size"]),
+        state + (", pinned" if image["pinned"] else ""),
     )

@@ -12,6 +12,7 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnec
 from typing import Any
 from urllib.parse import urlsplit
 
+from mirror.commands.admin_client import document_of, reason_in
 from mirror.commands.invocation import words
 from mirror.config.addresses import is_loopback
 from mirror.errors import Code, Refused
@@ -21,7 +22,6 @@ REHEARSAL = "/api/v1/rehearsal"
 _TIMEOUT = 30.0  # seconds without a word; the mirror says something every five
 _LARGEST = 16 * 1024**2  # bytes of an answer that is a document
 _LINE = 64 * 1024  # bytes of a line
-_WORDS = 500  # characters of what it says went wrong
 
 Document = Mapping[str, Any]
 
@@ -133,11 +133,8 @@ def _line_of(response: HTTPResponse) -> bytes:
 
 
 def _object(body: bytes, url: str) -> dict[str, Any]:
-    try:
-        document = json.loads(body)
-    except ValueError:  # a UnicodeDecodeError is one
-        document = None
-    if not isinstance(document, dict):
+    document = document_of(body)
+    if document is None:
         raise NoAnswer(f"{url} does not answer as a mirror's admin listener does")
     if "errors" in document:
         raise NoAnswer("a registry answers there: it is the admin listener that is asked, see admin.listen")
@@ -146,6 +143,5 @@ def _object(body: bytes, url: str) -> dict[str, Any]:
 
 def _refusal(status: int, document: Document, absent: Code = Code.NOT_FOUND) -> Refused:
     """`absent`: what is not there, where that is what is answered."""
-    words = " ".join(str(document.get("error") or f"the mirror answered {status}").split())[:_WORDS]
     code = {absent.status: absent, Code.DENIED.status: Code.DENIED}.get(status, Code.INTERNAL)
-    return Refused("".join(letter for letter in words if letter.isprintable()), code=code)
+    return Refused(reason_in(document, status), code=code)

@@ -50,13 +50,17 @@ def tell(pins: list[dict[str, Any]], done: str, as_json: bool) -> None:
         click.echo(json.dumps({"pins": pins}, indent=2))
         return
     for pin in pins:
-        click.echo(f"{done} {pin['pin']}: {_images(pin)}, {size(pin['size'])}")
+        click.echo(f"{done} {pin['pin']}: {_images(pin)}, {_size(pin)}")
 
 
 def _listed(pins: list[dict[str, Any]]) -> Iterator[str]:
     if pins:
-        rows = [(pin["pin"], str(pin["images"]), size(pin["size"])) for pin in pins]
+        rows = [(pin["pin"], str(pin["images"]), _size(pin)) for pin in pins]
         yield from columns([("PIN", "IMAGES", "SIZE"), *rows], right={1, 2})
+
+
+def _size(pin: dict[str, Any]) -> str:
+    return f"at least {size(pin['size'])}" if pin["uncounted"] else size(pin["size"])
 
 
 def _images(pin: dict[str, Any]) -> str:

@@ -39,7 +39,9 @@ class Choice:
 @click.command()
 @config_option
 @click.option("--url", help="The admin listener to ask, such as http://127.0.0.1:5001, instead of the configured one.")
-@click.option("--platform", "platforms", multiple=True, metavar="OS/ARCH", help="Not this machine's; repeatable.")
+@click.option(
+    "--platform", "platforms", multiple=True, metavar="OS/ARCH", help="Instead of this machine's; repeatable."
+)
 @click.option("--all-platforms", is_flag=True, help="Every platform that an image is made for.")
 @click.option("--referrers", is_flag=True, help="Also what refers to an image: signatures, SBOMs.")
 @click.option("--file", "-f", "lists", multiple=True, metavar="LIST", help="Images, a line each; - for stdin.")
@@ -52,10 +54,6 @@ class Choice:
 def command(**options: Any) -> None:
     """Have the mirror pull each IMAGE into its cache.
 
-    \b
-        mirror pull ubuntu:24.04 ghcr.io/owner/name@sha256:…
-        mirror pull --platform linux/arm64 -f images.txt
-
     IMAGE is a name as Docker takes it; one without a registry is Docker Hub's. In a list each line is a name, and may
     name platforms behind it: `alpine:3.20 linux/amd64,linux/arm64`; what follows a # is ignored.
 
@@ -63,6 +61,11 @@ def command(**options: Any) -> None:
     mirror still asks for as it is configured: what it may not read itself is brought, but nobody else is given it.
 
     Who interrupts it stops looking on: the pull goes on. Ends with 1 when an image could not be pulled.
+
+    \b
+    Examples:
+      mirror pull ubuntu:24.04 ghcr.io/owner/name@sha256:…
+      mirror pull --platform linux/arm64 -f images.txt
     """
     wanted = _entries(options["images"], options["lists"])
     if not wanted:
@@ -97,7 +100,7 @@ def read_lists(lists: tuple[str, ...]) -> list[Entry]:
             body = sys.stdin.buffer.read(LARGEST) if name == "-" else Path(name).read_bytes()[:LARGEST]
             found += parse_list(body.decode())
         except (OSError, UnicodeDecodeError, Malformed) as error:
-            fail(f"{name}: {words(error)}")
+            fail(words(error) if isinstance(error, OSError) else f"{name}: {words(error)}")
     return found
 
 

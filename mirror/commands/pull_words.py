@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mirror.amounts import size
+from mirror.amounts import number, size
 
 Event = Mapping[str, Any]
 
@@ -45,7 +45,7 @@ class Progress:
             words = f"{self.image}: {end.get('error')}"
             return _printable(words + (f"; it is for {', '.join(self.platforms)}" if self.platforms else ""))
         new = [blob for blob in self.blobs.values() if blob["state"] == "done"]
-        brought = f"{len(new)} of {len(self.blobs)} blobs new ({size(sum(blob['size'] for blob in new))})"
+        brought = f"{len(new)} of {number(len(self.blobs), 'blob')} new ({size(sum(blob['size'] for blob in new))})"
         return _printable(f"{self.image}: {end.get('digest')}, {brought}")
 
     def bars(self, columns: int, rows: int) -> list[str]:

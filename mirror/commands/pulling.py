@@ -21,6 +21,8 @@ from mirror.errors import Code, MirrorError, Refused
 
 Event = Mapping[str, Any]
 
+_BROKEN_OFF = ""  # in the place of a code, where the mirror did not come to say one
+
 
 class Shown(Protocol):
     """How pulls are shown."""
@@ -138,7 +140,8 @@ def _pulled(ordering: Ordering, one: Wanted, shown: Shown, cancel: bool) -> bool
     shown.over(progress)
     end = progress.end or {}
     if end.get("state") != "done":
-        advice = "" if progress.platforms else _advice(str(end.get("code")), one.registry)
+        code = _BROKEN_OFF if progress.end is None else str(end.get("code"))
+        advice = "" if progress.platforms else _advice(code, one.registry)
         if advice:
             click.echo(advice.removeprefix(": "), err=True)
     return end.get("state") == "done"
@@ -154,12 +157,17 @@ def _interrupted(ordering: Ordering, name: str, image: str, cancel: bool) -> NoR
 
 
 def _advice(code: str, registry: str) -> str:
+    if code == _BROKEN_OFF:
+        return ": once it answers again, the same pull goes on where this one ended"
     if code == Code.NAME_UNKNOWN.name:
         return f": add `{registry}: {{}}` to `upstreams` in mirror.yml, and start the mirror again"
     if code == Code.MANIFEST_UNKNOWN.name:
         return ": see that the image's name and tag are written as its registry has them"
     if code in (Code.UNAVAILABLE.name, Code.TIMEOUT.name):
-        return ": `mirror doctor` looks for what keeps the mirror from its registries"
+        return (
+            ": `mirror doctor` looks for what keeps the mirror from its registries, and `mirror freeze --status` tells"
+            " whether it is to ask them"
+        )
     if code == Code.DENIED.name:
         return f": log in with `docker login {registry}`, or give the upstream a login in mirror.yml"
     return ""

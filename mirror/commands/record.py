@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from mirror.amounts import number
+from mirror.amounts import duration, number
 from mirror.commands.invocation import config_option, fail, load, words
 from mirror.config.quantities import parse_duration
 from mirror.errors import Malformed, MirrorError
@@ -38,18 +38,16 @@ class Recorded:
 @click.command()
 @config_option
 @click.option("--since", default="7d", show_default=True, metavar="SPAN", help="How far back: 12h, 7d.")
-@click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="A file to write.")
+@click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file instead.")
 @click.option("--json", "as_json", is_flag=True, help="A JSON object, for programs.")
 def command(config: Path | None, since: str, output: Path | None, as_json: bool) -> None:
     """Write a list of the images that were pulled lately, each with the platforms that are here of it.
 
-    \b
-        mirror record --since 30d --output images.txt
-        mirror pull -f images.txt
+    Another mirror brings them with `mirror pull -f images.txt`, or keeps them ready with `images: [{file: images.txt}]`
+    in its mirror.yml. An image stands there by its tags, or by its digest where no tag points to it any more. The
+    cache's directory is looked into, whether or not a mirror runs on it: be the user whose it is.
 
-    The second one is for another mirror, or `images: [{file: images.txt}]` in its mirror.yml. An image stands there by
-    its tags, or by its digest where no tag points to it any more. The cache's directory is looked into, whether or not
-    a mirror runs on it: be the user whose it is.
+    Example: mirror record --since 30d --output images.txt
     """
     settings = load(config)
     try:
@@ -57,7 +55,7 @@ def command(config: Path | None, since: str, output: Path | None, as_json: bool)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--since") from None
     try:
-        with Looking(settings.storage.root) as looking:
+        with Looking(settings.storage.root.absolute()) as looking:
             found = list(recorded(looking, time.time() - span))
     except MirrorError as error:
         fail(words(error))
@@ -65,7 +63,7 @@ def command(config: Path | None, since: str, output: Path | None, as_json: bool)
     if output is None:
         click.echo(text, nl=False)
         if not found:
-            click.echo(f"no image was pulled in {since}", err=True)
+            click.echo(f"no image was pulled in the last {duration(span)}", err=True)
         return
     try:
         output.write_text(text)

@@ -78,11 +78,6 @@ class Hearing:
 def command(config: Path | None, url: str | None, fetch: bool, everything: bool, as_json: bool, **wishes: Any) -> None:
     """Tell which images that clients pulled lately would not survive an outage, and why.
 
-    \b
-        mirror rehearse
-        mirror rehearse --outage 7d 'ghcr.io/*'
-        mirror rehearse --fetch
-
     What is rehearsed: no registry can be reached, for so long, and clients pull what they have pulled. Nothing is cut
     off for this, and nobody is asked. IMAGE is a name, the beginning of one, or a pattern, as for `mirror ls`; without
     one all images are meant. Where no mirror runs, its cache directory is looked into.
@@ -91,6 +86,11 @@ def command(config: Path | None, url: str | None, fetch: bool, everything: bool,
     that are kept for clients.
 
     Ends with 1 when an image would not survive.
+
+    \b
+    Examples:
+      mirror rehearse --outage 7d 'ghcr.io/*'
+      mirror rehearse --fetch
     """
     terms = _terms(wishes)
     hearing = Hearing(everything, as_json)

@@ -35,8 +35,12 @@ def outcome_of(end: Document, mendable: int) -> Iterator[str]:
     what = "for ever" if end["outage"] is None else f"of {duration(end['outage'])}"
     yield f"{end['survive']} of {images} images pulled in the last {duration(end['within'])} survive an outage {what}"
     if end["passed_over"]:
-        yield f"{end['passed_over']} more were not looked at: nobody has pulled them since their tags moved on"
+        looked = "was not looked at: nobody has pulled it since its tag moved on"
+        if end["passed_over"] > 1:
+            looked = "were not looked at: nobody has pulled them since their tags moved on"
+        yield f"{end['passed_over']} more {looked}"
     if lost and mendable:
-        yield f"`mirror rehearse --fetch` brings what {mendable} of the other {lost} lack"
+        which = f"{mendable} of the other {lost}" if mendable < lost else "the other one" if lost == 1 else "the others"
+        yield f"`mirror rehearse --fetch` brings what {which} {'lacks' if mendable == 1 else 'lack'}"
     if end["tight"]:
         yield "the cache is nearly full: what is not pinned may be evicted meanwhile (see `mirror df`, `mirror pin`)"

@@ -7,12 +7,10 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import click
-
-from mirror.commands.invocation import words
+from mirror.commands.at_rest import at_rest, say_at_rest
 from mirror.commands.ordering import Ordering
 from mirror.config.settings import Settings
-from mirror.errors import MirrorError, StoreBusy
+from mirror.errors import MirrorError
 from mirror.healthcheck import admin_url
 
 Document = dict[str, Any]
@@ -54,11 +52,11 @@ def rehearsed(settings: Settings, terms: Mapping[str, Any], heed: Heed) -> None:
             raise  # what broke off is not begun again over its directory
         from mirror.commands.resting_rehearsal import resting  # with all that a store needs
 
-        click.echo("no mirror answers on the admin listener: this is of its cache directory", err=True)
-        try:
-            asyncio.run(resting(settings, terms, heed, os.geteuid()))
-        except StoreBusy:
-            root = settings.storage.root
-            raise MirrorError(
-                f"a mirror runs over {root}, but its admin listener cannot be reached: {words(unanswered)}"
-            ) from None
+        root = settings.storage.root
+
+        def told(document: Document) -> None:
+            say_at_rest(root)  # before the first line of it
+            heed(document)
+
+        with at_rest(root, unanswered):
+            asyncio.run(resting(settings, terms, told, os.geteuid()))

@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import click
@@ -52,11 +53,7 @@ async def _explained(settings: Settings, image: str, user: int) -> dict[str, Any
 async def _store(settings: Settings, user: int) -> AsyncIterator[Store | None]:
     """The cache, if it is there and nobody uses it; looking does not make one."""
     storage = settings.storage
-    if not await asyncio.to_thread(storage.root.joinpath("version").exists):
-        yield None
-        return
-    if (await asyncio.to_thread(storage.root.stat)).st_uid != user:
-        click.echo(f"{storage.root} belongs to another user: be that one to have it looked at", err=True)
+    if not await asyncio.to_thread(_is_to_be_looked_at, storage.root, user):
         yield None
         return
     try:
@@ -69,3 +66,17 @@ async def _store(settings: Settings, user: int) -> AsyncIterator[Store | None]:
         yield store
     finally:
         await store.aclose()
+
+
+def _is_to_be_looked_at(root: Path, user: int) -> bool:
+    """Whether it is there, and this user's; that it is not is said."""
+    try:
+        if not (root / "version").exists():
+            return False
+        owner = root.stat().st_uid
+    except OSError as error:
+        click.echo(f"{words(error)}: be the mirror's user to have its cache looked at", err=True)
+        return False
+    if owner != user:
+        click.echo(f"{root} belongs to another user: be that one to have it looked at", err=True)
+    return owner == user

@@ -8,9 +8,9 @@ from contextlib import aclosing
 from functools import partial
 from typing import Any
 
+from mirror.commands.at_rest import see_that_it_is_ours
 from mirror.commands.rehearsing import Heed
 from mirror.config.settings import Settings
-from mirror.errors import MirrorError
 from mirror.log.events import errors_alone
 from mirror.pull.configured import Making
 from mirror.pull.explaining import is_own
@@ -30,10 +30,7 @@ async def resting(settings: Settings, terms: Mapping[str, Any], heed: Heed, user
     Raises MirrorError: StoreBusy where a mirror uses the directory, or for one that is none or somebody else's.
     """
     storage = settings.storage
-    if not await asyncio.to_thread((storage.root / "version").is_file):
-        raise MirrorError(f"{storage.root} is not a cache of this program: is it the storage.root that you mean?")
-    if (await asyncio.to_thread(storage.root.stat)).st_uid != user:
-        raise MirrorError(f"{storage.root} belongs to another user: be that one, or ask the mirror while it runs")
+    await asyncio.to_thread(see_that_it_is_ours, storage.root, user)
     with errors_alone():
         making = Making(settings, unobserved, Surroundings(contact=Contact(frozen=True)))
         try:

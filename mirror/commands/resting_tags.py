@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
+from mirror.commands.at_rest import see_that_it_is_ours
 from mirror.config.settings import Settings
-from mirror.errors import MirrorError
 from mirror.log.events import errors_alone
 from mirror.pull.configured import Making
 from mirror.pull.explaining import keeping
@@ -68,10 +68,7 @@ class RestingTags:
 
     async def _told(self, told: Callable[[TagKeeping], Awaitable[Document]]) -> Document:
         settings, root = self._settings, self._settings.storage.root
-        if not (root / "version").exists():
-            raise MirrorError(f"no mirror runs, and {root} is no cache: start the mirror, or name it with --url")
-        if root.stat().st_uid != self._user:
-            raise MirrorError(f"{root} belongs to another user: be that one, or ask the mirror while it runs")
+        await asyncio.to_thread(see_that_it_is_ours, root, self._user)
         making = Making(settings, unobserved, Surroundings(contact=Contact(frozen=True)))
         try:
             upstreams = await making.make()

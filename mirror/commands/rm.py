@@ -13,11 +13,13 @@ import click
 
 from mirror.amounts import number, size
 from mirror.commands.columns import columns
-from mirror.commands.invocation import FAILED, MISCONFIGURED, config_option
+from mirror.commands.invocation import FAILED, INTERRUPTED, MISCONFIGURED, config_option
 from mirror.commands.ls import short
 from mirror.commands.naming_images import image_argument
 from mirror.commands.stock_asking import ask
 from mirror.commands.where import where_options
+
+_TAGS = 3  # that are named of an image
 
 
 @click.command()
@@ -49,7 +51,7 @@ def command(config: Path | None, url: str | None, as_json: bool, names: tuple[st
 def lines_of(removal: dict[str, Any]) -> Iterator[str]:
     """What goes, and what is kept; in the end what it comes to."""
     would = "would be " if removal["dry_run"] else ""
-    rows = [(image["image"], short(image["digest"]), size(image["size"])) for image in removal["images"]]
+    rows = [(_name(image), short(image["digest"]), size(image["size"])) for image in removal["images"]]
     yield from columns([(f"{would}removed", *row) for row in rows], right={3})
     yield from (f"{would}untagged  {name}" for name in removal["untagged"])
     yield from (f"kept  {image['image']}  pinned" for image in removal["kept"])
@@ -60,12 +62,25 @@ def lines_of(removal: dict[str, Any]) -> Iterator[str]:
         yield f"{removal['named']}: {number(images, 'image')}, {size(removal['size'])}"
 
 
+def _name(image: dict[str, Any]) -> str:
+    """With all its tags, of which the first is in its name: they go with it."""
+    more = image["tags"][1:]
+    shown = ",".join([image["image"], *more[: _TAGS - 1]])
+    return f"{shown},+{len(more) - _TAGS + 1}" if len(more) >= _TAGS else shown
+
+
 def _confirm(plans: list[dict[str, Any]], as_json: bool) -> None:
     if as_json or not sys.stdin.isatty():
         click.echo("nobody can be asked here: say --yes, or --dry-run", err=True)
         sys.exit(MISCONFIGURED)
     _tell(plans, as_json=False)
-    if not click.confirm("Remove this?"):
+    try:
+        is_wanted = click.confirm("Remove this?")
+    except click.Abort:  # Ctrl-C, after which the cursor is still behind the question
+        click.echo(err=True)
+        sys.exit(INTERRUPTED)
+    if not is_wanted:
+        click.echo("nothing was removed", err=True)
         sys.exit(FAILED)
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import click
 
-from mirror.amounts import size
+from mirror.amounts import number, size
 from mirror.commands.columns import columns
-from mirror.commands.invocation import config_option, tell
+from mirror.commands.invocation import config_option, fail, tell
 from mirror.commands.ls import short, since
 from mirror.commands.naming_images import image_argument
 from mirror.commands.stock_asking import ask
@@ -35,7 +35,7 @@ def command(config: Path | None, url: str | None, platform: str | None, as_json:
     """
     document = ask(config, url, lambda stock: stock.image(image))
     if platform is not None:
-        document["platforms"] = [one for one in document["platforms"] if _is_for(one, platform)]
+        document["platforms"] = _of_platform(document["platforms"], platform)
     tell(document, lines_of(document, time.time()), as_json)
 
 
@@ -48,8 +48,8 @@ def lines_of(document: dict[str, Any], now: float) -> Iterator[str]:
     for platform, summary in zip(document["platforms"], summaries, strict=True):
         yield summary
         yield from columns([_blob(blob) for blob in platform["blobs"]], right={2}, indent="  ")
-        yield from _untold("  ", platform["blobs_untold"], "blobs")
-    yield from _untold("", document["platforms_untold"], "platforms")
+        yield from _untold("  ", platform["blobs_untold"], "more blob")
+    yield from _untold("", document["platforms_untold"], "more platform")
     if document["uncounted"]:
         yield "it needs more than any image has reason to: sizes and states are of what was looked through"
 
@@ -75,7 +75,7 @@ def _some(names: list[str], untold: int) -> str:
 
 def _untold(indent: str, count: int, what: str) -> Iterator[str]:
     if count:
-        yield f"{indent}and {count} more {what}"
+        yield f"{indent}and {number(count, what)}"
 
 
 def _summary(platform: dict[str, Any]) -> tuple[str, ...]:
@@ -87,6 +87,15 @@ def _summary(platform: dict[str, Any]) -> tuple[str, ...]:
 def _blob(blob: dict[str, Any]) -> tuple[str, ...]:
     state = ("shared" if blob["shared"] else "") if blob["held"] else "missing"
     return blob["role"], short(blob["digest"]), size(blob["size"]), state
+
+
+def _of_platform(platforms: list[dict[str, Any]], platform: str) -> list[dict[str, Any]]:
+    """Those that are for it. Ends the process where there are others, and none is."""
+    chosen = [one for one in platforms if _is_for(one, platform)]
+    if platforms and not chosen:
+        others = _some([one["platform"] for one in platforms], 0)
+        fail(f"the image is not made for that platform; it is for {others}")
+    return chosen
 
 
 def _is_for(entry: dict[str, Any], platform: str) -> bool:

@@ -10,11 +10,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import click
-
 from mirror.commands.admin_client import AdminClient
-from mirror.commands.invocation import answer_of, load, words
-from mirror.errors import MirrorError, StoreBusy
+from mirror.commands.at_rest import at_rest
+from mirror.commands.invocation import answer_of, load
 from mirror.healthcheck import admin_url
 
 if TYPE_CHECKING:
@@ -77,12 +75,5 @@ def _asked(settings: Settings, question: Callable[[AnyStock], Document]) -> Docu
     except (OSError, ValueError) as unanswered:
         from mirror.commands.resting_stock import RestingStock  # with all that a store needs, which takes half a second
 
-        try:
-            document = question(RestingStock(settings, os.geteuid()))
-        except StoreBusy:
-            root = settings.storage.root
-            raise MirrorError(
-                f"a mirror runs over {root}, but its admin listener cannot be reached: {words(unanswered)}"
-            ) from None
-    click.echo("no mirror answers on the admin listener: this is of its cache directory", err=True)
-    return document
+        with at_rest(settings.storage.root, unanswered):
+            return question(RestingStock(settings, os.geteuid()))

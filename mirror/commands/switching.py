@@ -127,4 +127,5 @@ def _resting(freeze: Freeze | None) -> str:
 
 def _frozen(since: str, reason: str) -> str:
     words = f"contact with upstreams is frozen{f' since {since}' if since else ''}{f': {reason}' if reason else ''}"
+    words += " (`mirror thaw` ends that)"
     return "".join(character for character in words if character.isprintable())

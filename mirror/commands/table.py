@@ -6,7 +6,7 @@ What no command can do anything about ends in a line: its output cannot be writt
 from __future__ import annotations
 
 import errno
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -25,11 +25,18 @@ class Later:
 
 
 class Table(click.Group):
-    """The commands that it is decorated with, and those of `later`, by name."""
+    """The commands that it is decorated with, and those of `later`; in its help they stand by `sections`, if any."""
 
-    def __init__(self, *arguments: Any, later: Mapping[str, Later], **options: Any) -> None:
+    def __init__(
+        self,
+        *arguments: Any,
+        later: Mapping[str, Later],
+        sections: Mapping[str, Sequence[str]] | None = None,
+        **options: Any,
+    ) -> None:
         super().__init__(*arguments, **options)
         self._later = later
+        self._sections = sections or {}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted({*super().list_commands(ctx), *self._later})
@@ -40,6 +47,17 @@ class Table(click.Group):
             return super().get_command(ctx, cmd_name)
         command: click.Command = import_module(later.module).command
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            from difflib import get_close_matches
+
+            meant = get_close_matches(args[0], self.list_commands(ctx), n=1)
+            ctx.fail(error.message + (f" Did you mean {meant[0]!r}?" if meant else ""))
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -53,9 +71,11 @@ class Table(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         names = self.list_commands(ctx)
-        limit = formatter.width - 6 - max(map(len, names))
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, self._summary(name, limit)) for name in names])
+        width = max(map(len, names))
+        limit = formatter.width - 6 - width
+        for title, section in (self._sections or {"Commands": names}).items():
+            with formatter.section(title):
+                formatter.write_dl([(f"{name:<{width}}", self._summary(name, limit)) for name in section])
 
     def _summary(self, name: str, limit: int) -> str:
         later = self._later.get(name)

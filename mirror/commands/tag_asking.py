@@ -10,11 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import click
-
 from mirror.commands.admin_client import AdminClient
-from mirror.commands.invocation import load, words
-from mirror.errors import MirrorError, StoreBusy
+from mirror.commands.at_rest import at_rest
+from mirror.commands.invocation import load
 from mirror.healthcheck import admin_url
 
 if TYPE_CHECKING:
@@ -72,17 +70,10 @@ def chosen_tags(config: Path | None, url: str | None) -> Callable[[Callable[[Tag
     def asked(ask: Callable[[Tags], Document]) -> Document:
         try:
             return ask(RunningTags(AdminClient(admin_url(settings.admin.listen))))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError) as unanswered:
             from mirror.commands.resting_tags import RestingTags  # with all that a store needs, which takes a second
 
-            try:
-                document = ask(RestingTags(settings, os.geteuid()))
-                click.echo("no mirror answers on the admin listener: this is its cache directory's answer", err=True)
-                return document
-            except StoreBusy:
-                raise MirrorError(
-                    f"a mirror runs over {settings.storage.root}, but its admin listener cannot be reached:"
-                    f" {words(error)}"
-                ) from None
+            with at_rest(settings.storage.root, unanswered):
+                return ask(RestingTags(settings, os.geteuid()))
 
     return asked

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from mirror.commands.columns import columns
+
 Document = Mapping[str, Any]
 
 _NOBODY = "the mirror itself"
@@ -14,11 +16,7 @@ def tag_lines(tags: list[Document]) -> Iterator[str]:
     """A line for each tag, and one more where clients are given something else than it points to."""
     if not tags:
         yield "no tag of it is known: nobody has pulled one"
-    for tag in tags:
-        when = f", checked {tag['checked']}" if tag["checked"] is not None else ""
-        yield f"{tag['tag']:<20} {tag['digest'] or 'not known'}{when}"
-        if tag["why"]:
-            yield f"{'':<20} clients are given {tag['given']}: {tag['why']}{_span(tag)}"
+    yield from columns([row for tag in tags for row in _rows(tag)])
 
 
 def move_lines(document: Document) -> Iterator[str]:
@@ -26,11 +24,21 @@ def move_lines(document: Document) -> Iterator[str]:
     moves = document["moves"]
     if not moves:
         yield "no move of it is known"
-    for move in moves:
-        old, new = move["old"] or "(nothing)", move["new"] or "(gone)"
-        yield f"{move['seen']}  {move['tag']}  {old} -> {new}  asked by {move['client'] or _NOBODY}"
+    yield from columns([_move(move) for move in moves])
     if document["more"]:
         yield f"and older ones: --limit {10 * len(moves)} shows more"
+
+
+def _rows(tag: Document) -> Iterator[tuple[str, str]]:
+    when = f", checked {tag['checked']}" if tag["checked"] is not None else ""
+    yield tag["tag"], f"{tag['digest'] or 'not known'}{when}"
+    if tag["why"]:
+        yield "", f"clients are given {tag['given']}: {tag['why']}{_span(tag)}"
+
+
+def _move(move: Document) -> tuple[str, ...]:
+    old, new = move["old"] or "(nothing)", move["new"] or "(gone)"
+    return move["seen"], move["tag"], f"{old} -> {new}", f"asked by {move['client'] or _NOBODY}"
 
 
 def standing(tag: Document) -> str:

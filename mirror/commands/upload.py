@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPException
 from typing import Any
 from urllib.parse import urlsplit
 
+from mirror.commands.admin_client import document_of, reason_in
 from mirror.errors import Refused
 
 PATH = "/api/v1/import"
@@ -37,22 +37,13 @@ def upload(url: str, pieces: Iterator[bytes]) -> dict[str, Any]:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             connection.request("POST", PATH, pieces, _HEADERS, encode_chunked=True)
         answer = connection.getresponse()
-        status, document = answer.status, _document(answer.read(_LARGEST))
+        status, document = answer.status, document_of(answer.read(_LARGEST))
     except HTTPException as error:
         raise OSError(f"not an answer in HTTP ({type(error).__name__})") from None
     finally:
         connection.close()
     if document is not None and status == 200:
         return document
-    said = None if document is None else document.get("error")
-    if not isinstance(said, str):
+    if document is None or not isinstance(document.get("error"), str):
         raise OSError(f"{url} answered {status}, and not as a mirror's admin listener does")
-    raise Refused("".join(filter(str.isprintable, " ".join(said.split())[:500])))
-
-
-def _document(body: bytes) -> dict[str, Any] | None:
-    try:
-        document = json.loads(body)
-    except ValueError:
-        return None
-    return document if isinstance(document, dict) else None
+    raise Refused(reason_in(document, status))

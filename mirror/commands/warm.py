@@ -27,14 +27,12 @@ from mirror.oci.image_name import ImageName
 def command(config: Path | None, url: str | None, lists: tuple[str, ...], cancel: bool, as_json: bool) -> None:
     """Bring the images now that `images` in the configuration is to keep ready, or those of a LIST.
 
-    \b
-        mirror warm
-        mirror warm -f images.txt
-
     One after another, and only while no client needs the line: it may take long on a busy mirror. An image for which a
     list names no platforms is brought for all of them. No login is lent for it: upstreams are asked as configured.
 
     Ends with 1 when an image could not be brought.
+
+    Example: mirror warm -f images.txt
     """
     try:
         url = admin_url(load(config).admin.listen) if url is None else url

@@ -16,12 +16,12 @@ from tests.support.mirror_thread import MirrorThread
 class Commands:
     """`run("freeze", "--status")` as an operator would on the machine of the mirror whose home is `root`.
 
-    Nothing that is set on the machine of the tests has a part in it.
+    Nothing that is set on the machine of the tests has a part in it. `environment`: what is set besides.
     """
 
     def __init__(self, root: Path) -> None:
         (root / "empty.yml").touch()
-        self._environment = {
+        self.environment = {
             "MIRROR_CONFIG": str(root / "empty.yml"),
             "MIRROR_STORAGE__ROOT": str(root / "cache"),
             "MIRROR_ADMIN__LISTEN": "127.0.0.1:1",  # where nobody listens
@@ -29,12 +29,12 @@ class Commands:
 
     def reaching(self, served: MirrorThread) -> Commands:
         """The same for the mirror that runs there."""
-        self._environment["MIRROR_ADMIN__LISTEN"] = str(ListenAddress(*served.admin_address))
+        self.environment["MIRROR_ADMIN__LISTEN"] = str(ListenAddress(*served.admin_address))
         return self
 
     def run(
         self, *arguments: str, environment: Mapping[str, str] | None = None, standard_input: bytes | None = None
     ) -> Result:
         unset = {name: None for name in os.environ if name.startswith("MIRROR_")}
-        around = {**unset, **self._environment, **(environment or {})}
+        around = {**unset, **self.environment, **(environment or {})}
         return CliRunner().invoke(main, arguments, standard_input, around, prog_name="mirror")

@@ -55,7 +55,11 @@ def test_a_document_is_posted_as_json() -> None:
 
 @pytest.mark.parametrize(
     ("body", "words"),
-    [(b'{"error": "no, \\u001b[31m\\nnever"}', r"^no, \[31m never$"), (b"{}", "^the mirror answered 403$")],
+    [
+        (b'{"error": "no, \\u001b[31m\\nnever"}', r"^no, \[31m never$"),
+        (b'{"error": " \\u001b\\n"}', "^the mirror answered 403$"),
+        (b"{}", "^the mirror answered 403$"),
+    ],
 )
 def test_a_no_is_told_in_one_printable_line(body: bytes, words: str) -> None:
     with answering("403 Forbidden", body) as (client, _), pytest.raises(Refused, match=words):

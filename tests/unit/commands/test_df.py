@@ -9,6 +9,10 @@ from tests.support.commands import Commands
 from tests.support.larder import BASE, OTHER, TOP, Larder, filled
 
 
+async def one(larder: Larder) -> None:
+    await larder.image("team/app", "v1", [BASE])
+
+
 async def three(larder: Larder) -> None:
     await larder.image("team/app", "v1", [BASE, TOP])
     await larder.image("team/small", "v1", [TOP])
@@ -41,6 +45,11 @@ def test_one_registry_is_told_by_its_repositories(tmp_path: Path) -> None:
     refused = commands.run("df", "quay.io")
     assert (refused.exit_code, refused.stdout) == (1, "")
     assert "mirror df" in refused.stderr
+
+
+def test_what_there_is_one_of_is_not_told_as_many(tmp_path: Path) -> None:
+    filled(tmp_path / "cache", one)
+    assert "of 1 image\n" in Commands(tmp_path).run("df").stdout
 
 
 def test_of_an_empty_cache_the_bounds_are_told(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def test_what_keeps_pulls_from_working_ends_with_1_and_says_what_to_do(tmp_path:
     (bad,) = [number for number, line in enumerate(lines) if line.startswith("bad ")]
     assert "cannot be reached" in lines[bad]
     assert lines[bad + 1].lstrip().startswith("→ ")
-    assert lines[-1].startswith("1 that keep pulls from working")
+    assert lines[-1].startswith("1 that keeps pulls from working")
 
 
 def test_an_upstream_that_is_named_is_looked_at_alone(tmp_path: Path) -> None:

@@ -97,7 +97,8 @@ def test_without_a_cache_there_is_the_route_alone() -> None:
         (of_route(endpoints=[{**ENDPOINT, "state": "half_open"}]), "one request is let through"),
         (of_route(endpoints=[{**ENDPOINT, "throttled_for": 90.0}]), "asked, limits our requests for 90 s more"),
         (of_tag(next_check_in=None, answerable_for=None), "it never moves"),
-        (of_tag(next_check_in=0.0), "a check is due"),
+        (of_tag(next_check_in=0.0), "answer without asking; answered for 30 d more while"),
+        (of_tag(next_check_in=0.0, answerable_for=None), "answered for ever while the upstream cannot be asked"),
         (of_tag(next_check_in=0.0, answerable_for=0.0), "too old to be answered"),
         (text(frozen=True), "until `mirror thaw`"),
         (text(frozen=True, tag=None, manifest=None, images=[], asks=["GET v1"]), "asks GET v1, which is refused"),
@@ -134,7 +135,7 @@ def test_a_tag_that_is_due_is_answered_while_contact_is_frozen_and_what_is_missi
     answered = "a pull now  is answered from the cache, with a warning that the tag could not be checked"
     assert frozen() == answered
     lacking = frozen(images=[{**IMAGE, "blobs_held": 2, "bytes_held": 1024}])
-    assert lacking.startswith(f"{answered}; asks for linux/amd64: 1 blobs")
+    assert lacking.startswith(f"{answered}; asks for linux/amd64: 1 blob of")
     assert lacking.endswith("which is refused as long as contact is frozen")
 
 

@@ -157,6 +157,8 @@ def test_what_cannot_be_meant_is_said(commands: Commands, tmp_path: Path, argume
 def test_something_has_to_be_asked_for(commands: Commands) -> None:
     result = commands.run("export", "--to", "-")
     assert (result.exit_code, "name images" in result.stderr) == (2, True)
+    result = commands.run("export", "--to", "-", "--all", "app")
+    assert (result.exit_code, "name some, or say --all" in result.stderr) == (2, True)
 
 
 def test_where_there_is_no_cache_that_is_said(tmp_path: Path) -> None:

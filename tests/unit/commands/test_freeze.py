@@ -17,7 +17,7 @@ def test_a_running_mirror_is_frozen_and_says_since_when_and_why(tmp_path: Path) 
         result = commands.run("freeze", "--reason", "moving house")
         assert (result.exit_code, served.mirror.mirror.surroundings.contact.frozen) == (0, True)
         assert result.output.startswith("contact with upstreams is frozen since 20")
-        assert result.output.endswith("+00:00: moving house\n")
+        assert result.output.endswith("+00:00: moving house (`mirror thaw` ends that)\n")
         assert commands.run("freeze", "--status").output == result.output
 
 

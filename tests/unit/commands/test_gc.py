@@ -36,7 +36,7 @@ def test_what_would_go_is_told_line_by_line_and_then_goes(tmp_path: Path) -> Non
         assert first.startswith("   1  would go")
         assert "docker.io/team/old:v1: pulled least lately and least often for its size, last on " in first
         assert "would go of" in last
-        assert last.endswith("1 of 2 images stay")
+        assert last.endswith("1 of 2 images stays")
         before = published(tmp_path / "cache")
         result = commands.run("gc", "--target", "8000B", "--json")
         assert json.loads(result.output)["images_going"] == 1
@@ -63,7 +63,7 @@ def test_where_no_mirror_runs_the_directory_is_looked_into(tmp_path: Path) -> No
 def test_what_is_no_cache_is_told(tmp_path: Path) -> None:
     result = Commands(tmp_path).run("gc")
     assert result.exit_code == 1
-    assert "is not a cache of this program" in result.output
+    assert "there is no cache in" in result.output
     assert not (tmp_path / "cache").exists()
 
 
@@ -101,7 +101,7 @@ def test_what_stays_and_what_is_lacking_is_told() -> None:
         ],
     }
     assert list(lines_of(document)) == [
-        "   1  went     1.0 KiB  sha256:aaaaaaaaaaaa: no image needs it (1 blobs)",
+        "   1  went     1.0 KiB  sha256:aaaaaaaaaaaa: no image needs it (1 blob)",
         "      and 7 more",
         "      stays               ghcr.io/o/n@sha256:bbbbbbbbbbbb: pinned by ghcr.io/*",
         "      stays               sha256:cccccccccccc: being pulled or read",

@@ -132,6 +132,24 @@ def test_a_dry_run_tells_that_it_is_larger_than_the_cache_may_be(tmp_path: Path,
     assert (result.exit_code, "raise storage.max_size" in result.stderr) == (1, True)
 
 
+def test_a_dry_run_tells_whether_there_is_room(tmp_path: Path, kept: Kept, bundle: Path) -> None:
+    commands = Commands(tmp_path)
+    assert commands.run("import", str(bundle)).exit_code == 0
+    (tmp_path / "more.tar").write_bytes(packed(kept, named("library/more", kept.image(b"x" * 5_000_000).digest)))
+    roomy = commands.run(
+        "import", str(tmp_path / "more.tar"), "--dry-run", environment={"MIRROR_STORAGE__MIN_FREE": "0"}
+    )
+    assert (roomy.exit_code, "; there is room for " in roomy.stdout) == (0, True)
+    tight = {"MIRROR_STORAGE__MAX_SIZE": "5001KB", "MIRROR_STORAGE__MIN_FREE": "0"}
+    told = commands.run("import", str(tmp_path / "more.tar"), "--dry-run", environment=tight)
+    assert (told.exit_code, "of what is here would go for it" in told.stdout) == (0, True)
+    document = json.loads(
+        commands.run("import", str(tmp_path / "more.tar"), "--dry-run", "--json", environment=tight).stdout
+    )
+    assert document["bytes"] == document["room"] + document["evicted"]
+    assert f"--target {document['target']}`" in told.stdout
+
+
 def test_what_docker_saved_is_taken_packed_or_not(tmp_path: Path) -> None:
     layers = {"a.tar": b"first", "b.tar": b"second"}
     plain = docker_archive(layers, "app:1")

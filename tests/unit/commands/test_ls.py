@@ -23,6 +23,7 @@ def image(**said: Any) -> dict[str, Any]:
         "digest": f"sha256:{'ab' * 32}",
     }
     told |= {"last_pull": "1970-01-12T13:44:40+00:00", "size": 1536, "completeness": "full", "pinned": False}
+    told |= {"uncounted": False}
     return told | said
 
 
@@ -43,6 +44,14 @@ def test_an_image_is_a_line() -> None:
         "docker.io/library/ubuntu  -         sha256:abababababab  -          1.5 KiB  full",
     ]
     assert list(lines_of([], NOW)) == []
+
+
+def test_an_image_that_was_not_looked_through_to_its_end_says_so() -> None:
+    assert list(lines_of([image(uncounted=True, completeness="partial", pinned=True)], NOW)) == [
+        "REPOSITORY                TAGS   DIGEST               PULLED                 SIZE  STATE",
+        "docker.io/library/ubuntu  22.04  sha256:abababababab  2 min ago  at least 1.5 KiB"
+        "  partial as far as it was looked through, pinned",
+    ]
 
 
 def test_a_time_to_come_is_now() -> None:
@@ -68,7 +77,12 @@ def test_what_is_cached_is_listed_in_every_form(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"), [((), "no image is cached"), (("debian",), "no image that is cached is named so")]
+    ("arguments", "words"),
+    [
+        ((), "no image is cached"),
+        (("debian",), "no such image is cached"),
+        (("--upstream", "quay.io"), "no such image is cached"),
+    ],
 )
 def test_where_there_is_nothing_that_is_said_beside_the_list(
     tmp_path: Path, arguments: tuple[str, ...], words: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.server
 import io
 import os
 import pty
@@ -9,6 +10,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -88,6 +90,43 @@ def test_what_the_mirror_itself_does_not_take_is_not_mended_by_a_login(
     said = capfd.readouterr().err
     assert "docker.io/secret/a: this mirror does not serve that repository\n" in said
     assert "docker login" not in said
+
+
+class _Ending(http.server.BaseHTTPRequestHandler):
+    """A mirror that takes an order, and ends before the pull does."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        body = b'{"id": "1", "image": "docker.io/library/app:v1", "joined": false}'
+        self.wfile.write(b"HTTP/1.1 202 Accepted\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+
+    def do_GET(self) -> None:
+        self.wfile.write(b'HTTP/1.1 200 OK\r\n\r\n{"event": "job", "state": "running"}\n')
+        self.close_connection = True
+
+    def log_message(self, *_: object) -> None:
+        """Nobody wants to know."""
+
+
+def test_of_a_pull_that_the_mirror_left_in_the_middle_it_is_said_that_it_can_be_gone_on_with(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Ending) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            url = f"http://127.0.0.1:{server.server_address[1]}"
+            with closing(Ordering(url)) as ordering, pytest.raises(SystemExit) as ended:
+                pull_all(ordering, wanted(), Lines(), cancel=False)
+        finally:
+            server.shutdown()
+            thread.join()
+    captured = capfd.readouterr()
+    assert ended.value.code == 1
+    assert captured.out.endswith("docker.io/library/app:v1: the mirror said no more\n")
+    assert captured.err == "once it answers again, the same pull goes on where this one ended\n"
 
 
 def test_two_at_once_are_one_fetch_and_the_second_says_that_it_waits(tmp_path: Path) -> None:

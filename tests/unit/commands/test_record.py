@@ -67,7 +67,7 @@ def test_a_platform_of_which_something_has_gone_was_pulled_all_the_same(tmp_path
 def test_where_nothing_was_pulled_the_list_is_empty_and_that_is_said(tmp_path: Path) -> None:
     pulled(tmp_path)
     result = Commands(tmp_path).run("record", "--since", "0s")
-    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "no image was pulled in 0s\n")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "no image was pulled in the last 0 s\n")
 
 
 def test_a_list_replays_at_another_mirror(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def test_what_would_not_survive_is_told_and_fetched_and_survives(tmp_path: Path)
             f"{name} would not survive",
             "  blobs-missing      1 of 3 blobs are not here (97.7 KiB)",
             "1 of 2 images pulled in the last 30 d survive an outage of 24 h",
-            "`mirror rehearse --fetch` brings what 1 of the other 1 lack",
+            "`mirror rehearse --fetch` brings what the other one lacks",
         ]
         assert "docker.io/team/whole:v1" in commands.run("rehearse", "--all").output
         assert commands.run("rehearse", "team/whole").exit_code == 0

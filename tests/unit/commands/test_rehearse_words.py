@@ -53,6 +53,10 @@ def test_it_ends_with_what_it_comes_to_and_what_to_do() -> None:
     ]
     assert list(outcome_of(end(passed_over=3, tight=True), 1))[1:] == [
         "3 more were not looked at: nobody has pulled them since their tags moved on",
-        "`mirror rehearse --fetch` brings what 1 of the other 2 lack",
+        "`mirror rehearse --fetch` brings what 1 of the other 2 lacks",
         "the cache is nearly full: what is not pinned may be evicted meanwhile (see `mirror df`, `mirror pin`)",
+    ]
+    assert [*outcome_of(end(passed_over=1), 2)][1:] == [
+        "1 more was not looked at: nobody has pulled it since its tag moved on",
+        "`mirror rehearse --fetch` brings what the others lack",
     ]

@@ -22,6 +22,6 @@ def test_another_user_s_directory_is_left_alone(tmp_path: Path) -> None:
 
 def test_what_is_no_cache_is_not_made_one(tmp_path: Path) -> None:
     settings = Settings.model_validate({"storage": {"root": str(tmp_path / "none")}, **without_ttl("")})
-    with pytest.raises(MirrorError, match="is no cache"):
+    with pytest.raises(MirrorError, match="is not a cache of this program"):
         RestingTags(settings, os.geteuid()).tags(IMAGE)
     assert not (tmp_path / "none").exists()

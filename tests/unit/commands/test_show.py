@@ -43,6 +43,13 @@ def test_one_platform_can_be_chosen(tmp_path: Path) -> None:
     assert (platform["platform"], platform["completeness"]) == ("linux/arm64", "absent")
 
 
+def test_a_platform_that_the_image_is_not_made_for_is_an_error_that_names_the_others(tmp_path: Path) -> None:
+    filled(tmp_path / "cache", index)
+    result = Commands(tmp_path).run("show", "--platform", "linux/s390x", "team/app:v1")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "it is for linux/amd64, linux/arm64\n" in result.stderr
+
+
 def test_what_lacks_is_said_to_be_missing(tmp_path: Path) -> None:
     filled(tmp_path / "cache", lambda larder: larder.image("team/app", "v1", [BASE, TOP], missing=[TOP]))
     lines = Commands(tmp_path).run("show", "team/app:v1").stdout.splitlines()

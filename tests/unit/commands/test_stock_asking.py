@@ -41,7 +41,9 @@ def test_running_or_resting_a_mirror_says_the_same(tmp_path: Path) -> None:
 def test_a_directory_is_asked_where_no_mirror_answers_and_that_is_said(tmp_path: Path) -> None:
     filled(tmp_path / "cache", lambda larder: larder.image("team/app", "v1", [BASE]))
     result = Commands(tmp_path).run("ls", "--json")
-    assert result.stderr == "no mirror answers on the admin listener: this is of its cache directory\n"
+    assert result.stderr == (
+        f"no mirror answers on the admin listener: this is of its cache directory, {tmp_path / 'cache'}\n"
+    )
     assert json.loads(result.stdout)["total"] == 1
 
 

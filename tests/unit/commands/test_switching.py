@@ -76,12 +76,12 @@ def test_freezing_again_tells_a_new_reason_and_the_old_time(tmp_path: Path) -> N
     with layout_at(tmp_path) as layout:
         FreezeNote(layout).write(Freeze(1_800_000_000.0, "one"))
     words = "no mirror runs here; when it starts, contact with upstreams is frozen since 2027-01-15T08:00:00+00:00"
-    assert switch.freeze("two") == switch.state() == f"{words}: two"
+    assert switch.freeze("two") == switch.state() == f"{words}: two (`mirror thaw` ends that)"
 
 
 def test_what_another_server_says_is_printed_in_one_line(tmp_path: Path) -> None:
     switch = RunningSwitch(Liar("http://127.0.0.1:1"))
-    assert switch.state() == "contact with upstreams is frozen since 1: a[2Jb"
+    assert switch.state() == "contact with upstreams is frozen since 1: a[2Jb (`mirror thaw` ends that)"
 
 
 class Liar(AdminClient):

@@ -48,6 +48,19 @@ def test_the_help_tells_of_every_command_and_imports_none(group: click.Group) ->
     assert MODULE not in sys.modules
 
 
+def test_in_the_help_commands_stand_in_columns_by_their_sections() -> None:
+    @click.group(cls=Table, later={"later": Later(MODULE, "Does it later.")}, sections={"A": ["now"], "B": ["later"]})
+    def main() -> None:
+        """A program."""
+
+    @main.command()
+    def now() -> None:
+        """Does it now."""
+
+    said = CliRunner().invoke(main, ["--help"]).stdout
+    assert said.endswith("\n\nA:\n  now    Does it now.\n\nB:\n  later  Does it later.\n")
+
+
 def test_the_command_that_is_called_is_imported(group: click.Group) -> None:
     result = CliRunner().invoke(group, ["later"])
     assert (result.exit_code, result.stdout) == (0, "called\n")
@@ -55,8 +68,15 @@ def test_the_command_that_is_called_is_imported(group: click.Group) -> None:
 
 
 def test_an_unknown_command_is_an_error_of_the_command_line(group: click.Group) -> None:
-    assert CliRunner().invoke(group, ["sooner"]).exit_code == 2
+    result = CliRunner().invoke(group, ["sooner"])
+    assert (result.exit_code, "Did you mean" in result.stderr) == (2, False)
     assert MODULE not in sys.modules
+
+
+def test_the_command_that_was_probably_meant_is_named(group: click.Group) -> None:
+    result = CliRunner().invoke(group, ["latr"])
+    assert result.exit_code == 2
+    assert result.stderr.endswith("Error: No such command 'latr'. Did you mean 'later'?\n")
 
 
 def test_what_cannot_be_written_ends_in_a_line_and_an_interrupt_in_its_own_exit_code(group: click.Group) -> None:

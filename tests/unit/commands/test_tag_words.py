@@ -15,19 +15,24 @@ HELD = {**TAG, "given": "sha256:a", "why": "held back"}
 
 
 def test_a_tag_is_a_line_and_what_is_given_instead_another() -> None:
-    assert [*tag_lines([TAG])] == ["prod                 sha256:b, checked then"]
+    assert [*tag_lines([TAG])] == ["prod  sha256:b, checked then"]
     _, instead = tag_lines([PINNED])
     assert instead.strip() == "clients are given sha256:a: a reason (since now; `mirror unpin-tag` takes it back)"
     _, instead = tag_lines([HELD])
     assert instead.strip() == "clients are given sha256:a: held back"
-    assert [*tag_lines([{**TAG, "digest": None, "checked": None, "given": None}])] == ["prod                 not known"]
+    assert [*tag_lines([{**TAG, "digest": None, "checked": None, "given": None}])] == ["prod  not known"]
+
+
+def test_tags_of_any_length_stand_in_columns() -> None:
+    first, second, instead = tag_lines([{**TAG, "tag": "v1.27.3-alpine3.20-perl"}, PINNED])
+    assert first.index("sha256:b") == second.index("sha256:b") == instead.index("clients")
 
 
 def test_a_move_is_a_line() -> None:
     move = {"seen": "then", "tag": "prod", "old": None, "new": "b", "client": ""}
     gone = {**move, "old": "b", "new": None, "client": "192.0.2.7"}
     assert [*move_lines({"moves": [gone, move], "more": False})] == [
-        "then  prod  b -> (gone)  asked by 192.0.2.7",
+        "then  prod  b -> (gone)     asked by 192.0.2.7",
         "then  prod  (nothing) -> b  asked by the mirror itself",
     ]
 

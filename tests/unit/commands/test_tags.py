@@ -48,5 +48,5 @@ def test_what_is_not_known_is_said(tmp_path: Path) -> None:
 def test_without_a_mirror_and_a_cache_the_next_step_is_named(tmp_path: Path) -> None:
     result = Commands(tmp_path).run("tags", IMAGE)
     assert result.exit_code == 1
-    assert "start the mirror, or name it with --url" in result.output
+    assert "`mirror serve` starts a mirror, --url names another" in result.output
     assert not (tmp_path / "cache").exists()
