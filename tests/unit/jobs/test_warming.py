@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -41,29 +43,39 @@ def warming(ours: Ordered, night: Night, *kept: object) -> Warming:
     return Warming(ours.jobs, ours.mirror.mirror.pulls.upstreams, parsed, night.world)
 
 
-async def test_images_are_brought_at_the_start_and_at_their_times(tmp_path: Path) -> None:
-    async with ordered(tmp_path) as ours:
+@asynccontextmanager
+async def kept_ready(ours: Ordered, *kept: object) -> AsyncIterator[Night]:
+    """These images, from noon on."""
+    night = Night()
+    task = spawn(warming(ours, night, *kept).run(), "warming")
+    try:
+        yield night
+    finally:
+        await end(task)
+
+
+@asynccontextmanager
+async def ready_at_half_past_twelve(root: Path) -> AsyncIterator[tuple[Ordered, Night]]:
+    """An image that has been brought at the start, and is to be once more each day at that time."""
+    async with ordered(root) as ours:
         ours.registry.push_image(APP, "v1", [b"a layer"])
-        night = Night()
-        entry = {"image": "docker.io/app:v1", "schedule": "30 12 * * *"}
-        task = spawn(warming(ours, night, entry).run(), "warming")
-        assert await night.slept.get() == 1800
+        async with kept_ready(ours, {"image": "docker.io/app:v1", "schedule": "30 12 * * *"}) as night:
+            assert await night.slept.get() == 1800
+            yield ours, night
+
+
+async def test_images_are_brought_at_the_start_and_at_their_times(tmp_path: Path) -> None:
+    async with ready_at_half_past_twelve(tmp_path) as (ours, night):
         (job,) = ours.jobs
         assert (job.state, job.urgent, ours.registry.count("GET", "/blobs/")) == (State.DONE, False, 2)
         moved = ours.registry.push_image(APP, "v1", [b"another layer"])
         asyncio.get_running_loop().call_later(1.1, night.go_on)  # a tag is not asked for twice within a second
         assert await night.slept.get() == 3600.0  # a clock that is set is noticed
         assert ours.mirror.mirror.store.blobs.knows(moved.layer_digests[0])
-        await end(task)
 
 
 async def test_a_clock_that_was_set_back_by_a_year_does_not_put_a_time_off_for_one(tmp_path: Path) -> None:
-    async with ordered(tmp_path) as ours:
-        ours.registry.push_image(APP, "v1", [b"a layer"])
-        night = Night()
-        entry = {"image": "docker.io/app:v1", "schedule": "30 12 * * *"}
-        task = spawn(warming(ours, night, entry).run(), "warming")
-        assert await night.slept.get() == 1800
+    async with ready_at_half_past_twelve(tmp_path) as (ours, night):
         night.now -= timedelta(days=365)
         night.go_on()  # it is half past twelve, a year ago
         assert await night.slept.get() == 3600.0
@@ -74,16 +86,10 @@ async def test_a_clock_that_was_set_back_by_a_year_does_not_put_a_time_off_for_o
         night.go_on()
         assert await night.slept.get() == 3600.0
         assert len(list(ours.jobs)) == 2
-        await end(task)
 
 
 async def test_the_end_of_summer_brings_nothing_twice(tmp_path: Path) -> None:
-    async with ordered(tmp_path) as ours:
-        ours.registry.push_image(APP, "v1", [b"a layer"])
-        night = Night()
-        entry = {"image": "docker.io/app:v1", "schedule": "30 12 * * *"}
-        task = spawn(warming(ours, night, entry).run(), "warming")
-        assert await night.slept.get() == 1800
+    async with ready_at_half_past_twelve(tmp_path) as (ours, night):
         night.go_on()  # half past twelve
         assert await night.slept.get() == 3600.0
         assert len(list(ours.jobs)) == 2
@@ -92,7 +98,6 @@ async def test_the_end_of_summer_brings_nothing_twice(tmp_path: Path) -> None:
             night.go_on()
             assert await night.slept.get() == 3600.0
         assert len(list(ours.jobs)) == 2
-        await end(task)
 
 
 async def test_what_is_left_of_a_pull_limit_is_for_clients(tmp_path: Path) -> None:
@@ -101,16 +106,14 @@ async def test_what_is_left_of_a_pull_limit_is_for_clients(tmp_path: Path) -> No
         ours.registry.push_image("library/other", "v1", [b"other"])
         ours.registry.headers = {"ratelimit-limit": "100;w=21600", "ratelimit-remaining": "5;w=21600"}
         await ours.mirror.get("/v2/library/other/manifests/v1")
-        night = Night()
-        task = spawn(warming(ours, night, "docker.io/app:v1").run(), "warming")
-        assert await night.slept.get() == 300.0
-        assert list(ours.jobs) == []
-        ours.registry.headers = {"ratelimit-limit": "100;w=21600", "ratelimit-remaining": "90;w=21600"}
-        await ours.mirror.get("/v2/library/other/manifests/none")
-        night.go_on()
-        await night.slept.get()
-        assert ours.mirror.mirror.store.blobs.knows(image.layer_digests[0])
-        await end(task)
+        async with kept_ready(ours, "docker.io/app:v1") as night:
+            assert await night.slept.get() == 300.0
+            assert list(ours.jobs) == []
+            ours.registry.headers = {"ratelimit-limit": "100;w=21600", "ratelimit-remaining": "90;w=21600"}
+            await ours.mirror.get("/v2/library/other/manifests/none")
+            night.go_on()
+            await night.slept.get()
+            assert ours.mirror.mirror.store.blobs.knows(image.layer_digests[0])
 
 
 async def test_an_image_that_takes_more_than_is_left_is_gone_on_with_when_there_is_more(tmp_path: Path) -> None:
@@ -118,19 +121,17 @@ async def test_an_image_that_takes_more_than_is_left_is_gone_on_with_when_there_
         images = [ours.registry.push_image(APP, None, [name]) for name in (b"for amd64", b"for arm64")]
         ours.registry.push_index(APP, "v1", images)
         ours.registry.headers = {"ratelimit-limit": "100;w=21600", "ratelimit-remaining": "5;w=21600"}
-        night = Night()
-        task = spawn(warming(ours, night, "docker.io/app:v1").run(), "warming")
-        assert await night.slept.get() == 300.0
-        (job,) = ours.jobs
-        assert (job.state, end_of(job)["code"]) == (State.FAILED, "BUSY")
-        assert ours.registry.count("GET", "/manifests/") == 1  # the index, whose answer has told what is left
-        ours.registry.headers = {"ratelimit-limit": "100;w=21600", "ratelimit-remaining": "90;w=21600"}
-        await ours.mirror.get(f"/v2/{APP}/manifests/none")
-        night.go_on()
-        await night.slept.get()
-        assert all(ours.mirror.mirror.store.blobs.knows(image.layer_digests[0]) for image in images)
-        assert list(ours.jobs)[-1].state is State.DONE
-        await end(task)
+        async with kept_ready(ours, "docker.io/app:v1") as night:
+            assert await night.slept.get() == 300.0
+            (job,) = ours.jobs
+            assert (job.state, end_of(job)["code"]) == (State.FAILED, "BUSY")
+            assert ours.registry.count("GET", "/manifests/") == 1  # the index, whose answer has told what is left
+            ours.registry.headers = {"ratelimit-limit": "100;w=21600", "ratelimit-remaining": "90;w=21600"}
+            await ours.mirror.get(f"/v2/{APP}/manifests/none")
+            night.go_on()
+            await night.slept.get()
+            assert all(ours.mirror.mirror.store.blobs.knows(image.layer_digests[0]) for image in images)
+            assert list(ours.jobs)[-1].state is State.DONE
 
 
 async def test_a_list_in_a_file_is_read_anew_each_time(tmp_path: Path) -> None:
@@ -152,13 +153,11 @@ async def test_a_list_in_a_file_is_read_anew_each_time(tmp_path: Path) -> None:
 async def test_what_cannot_be_pulled_keeps_nothing_else_from_being_brought(tmp_path: Path) -> None:
     async with ordered(tmp_path) as ours:
         image = ours.registry.push_image(APP, "v1", [b"a layer"])
-        night = Night()
         names = ["nowhere.test/a:b", "docker.io/none:v1", "docker.io/app:v1"]
-        task = spawn(warming(ours, night, *names).run(), "warming")
-        await night.slept.get()
-        assert ours.mirror.mirror.store.blobs.knows(image.layer_digests[0])
-        assert [job.state for job in ours.jobs] == [State.FAILED, State.DONE]
-        await end(task)
+        async with kept_ready(ours, *names) as night:
+            await night.slept.get()
+            assert ours.mirror.mirror.store.blobs.knows(image.layer_digests[0])
+            assert [job.state for job in ours.jobs] == [State.FAILED, State.DONE]
 
 
 async def test_without_images_there_is_nothing_to_do(tmp_path: Path) -> None:

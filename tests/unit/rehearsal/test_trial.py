@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from mirror.rehearsal.terms import Terms
 from mirror.rehearsal.trial import Trial
 from mirror.store.pulled import Pulled
 from mirror.store.tag_pins import TagPin
-from mirror.tasks import end, spawn
+from tests.support.others import others_beside
 from tests.support.rehearsing import Rehearsing, rehearsing
 from tests.support.scenes import HOUR, MINUTE, POLICY
 
@@ -98,19 +97,10 @@ async def test_trying_gives_others_their_turn(tmp_path: Path) -> None:
     async with rehearsing(tmp_path) as it:
         image = it.push("v1", *[bytes([number]) * 100 for number in range(100)])
         assert await it.pull("v1", blobs=False)
-        turns = 0
-
-        async def others() -> None:
-            nonlocal turns
-            while True:
-                turns += 1
-                await asyncio.sleep(0)
-
-        task = spawn(others(), "others")
         content = Content(Larder(it.stage.store, it.it.pull.pulls.shelf), it.it.pull.target())
-        await content.look(image.digest)
-        await end(task)
-        assert turns >= 3
+        async with others_beside() as others:
+            await content.look(image.digest)
+        assert others.turns >= 3
 
 
 @pytest.mark.parametrize(
@@ -124,16 +114,7 @@ async def test_many_tags_give_others_their_turn(
         tags = tuple(f"t{number}" for number in range(1000))
         left = {} if are_here else dict.fromkeys(tags, 2.0)
         image = Pulled(upstream, "a/b", str(it.it.image.digest), tags if are_here else (), 1.0, False, (), left)
-        turns = 0
-
-        async def others() -> None:
-            nonlocal turns
-            while True:
-                turns += 1
-                await asyncio.sleep(0)
-
         trial = Trial(Larder(it.stage.store, it.it.pull.pulls.shelf), it.stage.upstreams, Terms(), it.it.clock)
-        task = spawn(others(), "others")
-        assert len([outcome async for outcome in trial.outcomes(image)]) == outcomes
-        await end(task)
-        assert turns >= least
+        async with others_beside() as others:
+            assert len([outcome async for outcome in trial.outcomes(image)]) == outcomes
+        assert others.turns >= least
