@@ -55,7 +55,7 @@ WAN_BLOB, WAN_IMAGE = "cold 1 GiB blob, WAN", "cold image of 30 layers, dockerd,
 MIXED, STALLED, CROWD = "manifests beside 8 pulls", "200 stalled readers", "1,000 clients on a cold 256 MiB blob"
 MILLION_START, MILLION_LOOKUP = "a million blobs: start", "a million blobs: look-ups"
 MILLION_EVICT = "a million blobs: choice to evict"
-ALL_CORES = "manifest by tag, as many as it can"
+AS_MANY, ALL_CORES = "manifest by tag, as many as it can", "manifest by tag, 16 at once, as many as it can"
 GETS, TIMES, MORE, FIRST = "GETs", "x bytes", "MiB more", "ms to first byte"
 
 BOUNDS = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bench import bounds, crowds, images, million, small
 from bench.blobs import beside_pulls, cold, from_disk, herd, hot
+from bench.cores import as_many_as_it_can
 from bench.links import WAN
 from bench.scene import Scenario, Setup
 from bench.servers import CACHES, SERVING, Role
@@ -32,7 +33,8 @@ SCENARIOS = (
     Scenario("1 KiB blob", small.answers(small.small_blob), SERVING),
     Scenario("1 KiB blob, HEAD", small.answers(small.small_blob, "HEAD"), SERVING),
     Scenario("/v2/", small.answers(lambda _: "/v2/"), SERVING),
-    Scenario(bounds.ALL_CORES, small.as_many_as_it_can, SERVING | Role.WORKERS),
+    Scenario(bounds.AS_MANY, as_many_as_it_can(1), SERVING | Role.WORKERS),
+    Scenario(bounds.ALL_CORES, as_many_as_it_can(16), SERVING | Role.WORKERS),
     Scenario("aiohttp alone, 1 KiB", small.answers(lambda _: "/"), Role.BARE),
     Scenario(bounds.MIXED, beside_pulls, SERVING),
     Scenario("manifests beside 8 pulls from disk", from_disk, SERVING),

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import re
-import shutil
-import subprocess
 from collections.abc import Callable
 
 from bench.blobs import Measuring
 from bench.figures import Figure, Measure, figure
-from bench.load import ACCEPT
 from bench.processes import Failed
 from bench.scene import MANIFESTS, Scene, Seen, keep, load, loading
 from bench.servers import Role, Server
 
 _CLIENTS = 16
-_MANY = 64
-_RATE = re.compile(rb"Requests/sec:\s+([\d.]+)")
 Target = Callable[[Scene], str]
 
 
@@ -43,25 +37,6 @@ def handshakes(scene: Scene, server: Server) -> Figure:
         seen = result()
     resumed = Measure(100 * seen.resumed / (seen.requests + _CLIENTS), "% resumed")
     return Figure((*_cost(seen).measures, resumed))
-
-
-def as_many_as_it_can(scene: Scene, server: Server) -> Figure:
-    """Answers a second to a load generator in C, which leaves the cores to the server."""
-    keep(scene, server, by_tag(scene))
-    program = shutil.which("wrk")
-    if program is None:
-        raise Failed("wrk is not installed: `make bench` does that")
-    url = f"http://127.0.0.1:{server.port}{by_tag(scene)}"
-    seconds = max(round(scene.seconds), 1)
-    command = [program, "-t1", f"-c{_MANY}", f"-d{seconds}s", "--timeout", "30s", "-H", f"Accept: {ACCEPT}", url]
-    before = server.cpu()
-    done = subprocess.run(command, check=True, capture_output=True, start_new_session=True, timeout=60)
-    rate = _RATE.search(done.stdout)
-    if rate is None or b"Non-2xx" in done.stdout:
-        raise Failed(f"{server.name}: {done.stdout.decode().strip()[-200:]}")
-    used = server.cpu() - before
-    asked = float(rate[1]) * seconds
-    return figure((float(rate[1]), "answers/s"), (used / asked * 1e6, "µs CPU"), (used / seconds, "cores"))
 
 
 def by_digest(scene: Scene) -> str:
