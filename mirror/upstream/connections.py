@@ -11,12 +11,14 @@ import asyncio
 from types import SimpleNamespace
 
 import aiohttp
+import structlog
 from yarl import URL
 
 from mirror import __version__
 from mirror.config.settings import Limits, Upstream
 from mirror.errors import Unreachable
 from mirror.upstream import egress, failures, origins
+from mirror.upstream.one_answer import Connector
 from mirror.upstream.proxies import Proxies
 from mirror.upstream.report import Request
 from mirror.upstream.selection import base_urls
@@ -24,7 +26,7 @@ from mirror.upstream.surroundings import Surroundings
 from mirror.upstream.tls import Tls
 
 _READ_BUFFER = 256 * 1024
-_KEEP_ALIVE = 30.0  # seconds that an unused connection is kept
+_log = structlog.get_logger("mirror.upstream")
 _HEADERS = {"User-Agent": f"mirror/{__version__}", "Accept-Encoding": "identity"}
 
 
@@ -75,6 +77,7 @@ class Connections:
         self._proxies = Proxies(proxy, around.environment)
         self._tls = Tls(name, upstream)
         self._resolver = around.resolver
+        self._has_told = False  # of an answer that nobody had asked for
         self._trusted = self._session(None)
         self._guarded = self._session(egress.guarded_socket)
 
@@ -124,17 +127,11 @@ class Connections:
         return origins.host(url) in self._own or origins.listed(url, self._realms)
 
     def _session(self, sockets: aiohttp.SocketFactoryType | None) -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(
-            limit=0,  # whose turn it is has been decided before
-            keepalive_timeout=_KEEP_ALIVE,
-            resolver=self._resolver,
-            socket_factory=sockets,
-        )
         connected = aiohttp.TraceConfig()
         connected.on_connection_create_end.append(self._connected)
         connected.on_connection_reuseconn.append(self._connected)
         return aiohttp.ClientSession(
-            connector=connector,
+            connector=Connector(self._surplus, self._resolver, sockets),
             headers=_HEADERS,
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
@@ -147,3 +144,9 @@ class Connections:
     async def _connected(self, _session: aiohttp.ClientSession, context: SimpleNamespace, _parameters: object) -> None:
         waiting: Waiting = context.trace_request_ctx
         waiting.connect(self._limits.first_byte_timeout)
+
+    def _surplus(self, address: str) -> None:
+        """One is worth a warning: who does so once may do it with every answer."""
+        tell = _log.debug if self._has_told else _log.warning
+        self._has_told = True
+        tell("an upstream says more than it was asked: its connection is closed", upstream=self._name, address=address)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+import structlog
 from yarl import URL
 
 from mirror.config.settings import Upstream
@@ -101,3 +102,18 @@ async def test_the_proxy_is_the_environments_where_the_upstream_has_none() -> No
     assert connections.proxy(URL("https://registry.test/v2/")) == URL("http://proxy.test:3128")
     assert connections.proxy(URL("http://registry.test/v2/")) is None
     await connections.aclose()
+
+
+async def test_who_says_more_than_was_asked_is_warned_of_once_and_without_a_word_of_it() -> None:
+    async with RawUpstream([answer("200 OK", ["Content-Length: 2"], b"{}HTTP/1.1 200 canary\r\n")]) as server:
+        connections = _connections(server.url)
+        with structlog.testing.capture_logs() as logs:
+            for _ in range(3):
+                response = await connections.dial(_request(server.url), Waiting())
+                assert await response.read() == b"{}"
+        await connections.aclose()
+        assert server.connections == 3
+    assert [log["log_level"] for log in logs] == ["warning", "debug", "debug"]
+    assert {log["upstream"] for log in logs} == {"fake"}
+    assert {log["address"] for log in logs} == {f"127.0.0.1 port {server.port}"}
+    assert "canary" not in repr(logs)
