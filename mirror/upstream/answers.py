@@ -79,12 +79,13 @@ def manifest_head(response: Response) -> ManifestHead:
     return ManifestHead(_digest(response), _content_type(response), response.length)
 
 
-async def manifest_body(response: Response, limit: int) -> ManifestBody:
+async def manifest_body(response: Response, limit: int, reference: str) -> ManifestBody:
     """Reads and closes the answer. Raises Interrupted; Nonsense beyond `limit` bytes and for what is no JSON object.
 
     That it is one is all that is looked at here: enough to tell a page for people, which another endpoint may not send.
+    Only where its end was not told, it has to have the digest that it was asked for by, or else that it came with.
     """
-    body = await response.whole(limit)
+    body = await response.whole(limit, _parsed(reference) or _digest(response))
     if not body.lstrip(b" \t\r\n").startswith(b"{"):
         raise Nonsense(f"{response.source} sent something that is no manifest")
     return ManifestBody(body, _content_type(response), _digest(response))
@@ -140,8 +141,12 @@ def _is_tag(text: str) -> bool:
 
 
 def _digest(response: Response) -> Digest | None:
+    return _parsed(response.value("Docker-Content-Digest") or "")
+
+
+def _parsed(text: str) -> Digest | None:
     try:
-        return Digest.parse(response.value("Docker-Content-Digest") or "")
+        return Digest.parse(text)
     except Malformed:
         return None
 

@@ -3,7 +3,8 @@
   1. A request goes out with what earlier challenges taught: nothing at first.
   2. Answered 401, the challenges in it are read: Bearer if its realm may be asked, else Basic if there is a login.
   3. The proof is made (a token from the realm, or the login itself) and the request sent once more.
-  4. A proof that was refused is renewed once, unless it has just been made; after that the answer stands.
+  4. A proof that was refused is renewed once, unless it has just been made and was never accepted; after that the
+     answer stands.
 
 Every challenge is checked anew. The scope is always ours, to read the one repository, never the one that is offered.
 Knows nothing of redirects, but that a challenge from where one led is answered by nobody's token, never with a login.
@@ -43,7 +44,7 @@ class Keys:
 class Proof:
     """`header` is the value of `Authorization`, made of a `token` (Bearer) or of the `login` itself, for `repository`.
 
-    `grant` is what a token from elsewhere was given for.
+    `grant` is what the token was given for.
     """
 
     header: str = field(repr=False)
@@ -74,7 +75,7 @@ class Access:
         """A new proof after a 401 with these `WWW-Authenticate` lines; `refused` was sent with the request.
 
         Raises like `proof`; Denied when there is no way to answer, or a token of this very realm was refused that is
-        too young to have expired; Nonsense when no realm may be asked.
+        too young to have expired, and was never accepted; Nonsense when no realm may be asked.
         """
         if refused is not None:
             self.refused(refused)
@@ -120,12 +121,14 @@ class Access:
         """This one was answered as only somebody is who may ask."""
         if proof.login is not None:
             self._keys.refusals.accept(self._showing(proof.login, proof.repository))
+        if proof.grant is not None and proof.token is not None:
+            self._keys.tokens.accept(proof.grant, proof.token)
 
     def refused(self, proof: Proof) -> None:
-        """This one was answered 401: a login is not shown again for a while, a token from elsewhere soon replaced."""
+        """This one was answered 401: a login is not shown again for a while, a token replaced if that may help."""
         if proof.login is not None:
             self._keys.refusals.refuse(self._showing(proof.login, proof.repository))
-        if proof.grant is not None and proof.token is not None and not self._young(proof.token):
+        if proof.grant is not None and proof.token is not None and not self._in_vain(proof.grant, proof):
             self._keys.tokens.drop(proof.grant, proof.token)
 
     async def renewed(self, repository: str, refused: Proof) -> Proof | None:
@@ -152,7 +155,7 @@ class Access:
         if refused is not None and refused.token is not None:
             self._keys.tokens.drop(grant, refused.token)
         try:
-            token = await self._token(grant)
+            grant, token = await self._token(grant)
         except (Nonsense, Unreachable):
             if self._learned is scheme:
                 self._learned = None
@@ -161,17 +164,18 @@ class Access:
             if self._withholds():
                 raise Denied(f"{self._door.place} asks for a login, and {self._without_login()}") from None
             raise
-        return Proof(f"Bearer {token.text}", repository, token)
+        return Proof(f"Bearer {token.text}", repository, token, grant=grant)
 
-    async def _token(self, grant: Grant) -> Token:
-        """A token for `grant`, or with the login that has taken the place of its own."""
+    async def _token(self, grant: Grant) -> tuple[Grant, Token]:
+        """A token for `grant`, or with the login that has taken the place of its own; and what it is for."""
         try:
-            return await self._keys.tokens.get(grant)
+            return grant, await self._keys.tokens.get(grant)
         except Denied:
             other = await self._another(grant.login)
             if other is None or other.kind is Kind.REGISTRY_TOKEN:
                 raise
-            return await self._keys.tokens.get(replace(grant, login=other))
+            better = replace(grant, login=other)
+            return better, await self._keys.tokens.get(better)
 
     async def _another(self, refused: Login | None) -> Login | None:
         """The login that has taken the place of this one; None if there is no other."""
@@ -184,9 +188,9 @@ class Access:
         return Grant(login, scheme.realm, scheme.service, _scope(repository))
 
     def _in_vain(self, grant: Grant | None, refused: Proof) -> bool:
-        """Whether another token would be refused as well: this one is young, and nobody has a newer one."""
+        """Whether another token would be refused as well."""
         token = refused.token
-        return grant is not None and token is not None and self._young(token) and self._keys.tokens.holds(grant, token)
+        return grant is not None and token is not None and self._keys.tokens.in_vain(grant, token)
 
     def _young(self, token: Token) -> bool:
         return token.young(self._keys.clock())

@@ -109,8 +109,7 @@ class Endpoint:
         """What arrives when the first request carries this proof. Of a refusal the caller tells, without waiting."""
         async with self._access.showing(proof):
             arrived = await self._travel(question, start, proof)
-            accepted = not arrived.at_home or arrived.response.status < 400 or arrived.response.status == 404
-            if proof is not None and accepted:
+            if proof is not None and (not arrived.at_home or _is_accepted(arrived.response)):
                 self._access.accepted(proof)
         return arrived
 
@@ -141,13 +140,22 @@ class Endpoint:
         if arrived.at_home or status != 401:
             return arrived
         challenges = arrived.response.values("WWW-Authenticate")
-        proof = await self._access.elsewhere(url, challenges, redirects.repository(url) or question.repository)
-        if proof is None:
-            return arrived
-        second = await self._travel(question, url, proof)
-        if second.at_home and second.response.status == 401:
+        repository = redirects.repository(url) or question.repository
+        refused: Proof | None = None
+        while True:
+            proof = await self._access.elsewhere(url, challenges, repository)
+            if proof is None or proof == refused:
+                return arrived
+            there = await self._travel(question, url, proof)
+            arrived = replace(there, at_home=False)
+            if not there.at_home or there.response.status != 401:
+                if _is_accepted(there.response):
+                    self._access.accepted(proof)
+                return arrived
             self._access.refused(proof)
-        return replace(second, at_home=False)
+            if refused is not None:
+                return arrived
+            refused = proof
 
     def _canonical(self, question: Question) -> URL:
         path = f"{self.url.raw_path.rstrip('/')}/v2/{question.repository}/{question.path}"
@@ -185,6 +193,11 @@ class Endpoint:
         error = by_status(failed, question.missing)
         error.status = response.status
         return error
+
+
+def _is_accepted(response: Response) -> bool:
+    """Whether this is said to nobody but who may ask."""
+    return response.status < 400 or response.status == 404
 
 
 def _request(question: Question, url: URL, headers: Mapping[str, str]) -> Request:

@@ -25,13 +25,22 @@ _REFUSALS = (Absent, Denied)
 
 
 class Endpoints:
-    """`endpoints` in the operator's order; `patience` (seconds) is what all of them together may take to answer."""
+    """`endpoints` in the operator's order; `patience` (seconds) is what all of them together may take to answer.
+
+    `may_ask_again`: whether who breaks off in the middle of an answer is asked once more.
+    """
 
     def __init__(
-        self, name: str, endpoints: Sequence[Endpoint], patience: float, clock: Callable[[], float] = time.monotonic
+        self,
+        name: str,
+        endpoints: Sequence[Endpoint],
+        patience: float,
+        clock: Callable[[], float] = time.monotonic,
+        may_ask_again: Callable[[], bool] = lambda: True,
     ) -> None:
         self._name = name
         self._patience = patience
+        self._may_ask_again = may_ask_again
         self._selection = Selection(endpoints, clock)
 
     async def first(self, attempt: Attempt[T]) -> T:
@@ -63,7 +72,7 @@ class Endpoints:
             async with asyncio.timeout(self._patience):
                 for at in endpoints:
                     try:
-                        taken = await attempt(at)
+                        taken = await self._asked(at, attempt)
                     except _FAILURES as error:
                         if not _is_ours(error):
                             self._selection.failed(at)
@@ -81,6 +90,18 @@ class Endpoints:
             limit = f"{self._patience:g} s"
             failures[at] = Unreachable(f"{self._name}: no answer to be used within {limit}", code=Code.TIMEOUT)
         raise self._told(failures or refusals)
+
+    async def _asked(self, endpoint: Endpoint, attempt: Attempt[T]) -> T:
+        """What `attempt` makes of this one, asked once more if it breaks off in the middle of an answer.
+
+        So is who ends a connection before an answer (`Connections.dial`). Nobody is waited for twice, though.
+        """
+        try:
+            return await attempt(endpoint)
+        except Interrupted as error:
+            if error.silent or not self._may_ask_again():
+                raise
+        return await attempt(endpoint)
 
     def _told(self, failures: Mapping[Endpoint, UpstreamError]) -> UpstreamError:
         """That of the preferred one, and when one of them can be asked again if each has said it."""

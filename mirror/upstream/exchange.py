@@ -15,6 +15,8 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from mirror.errors import Interrupted, Nonsense, UpstreamError
 from mirror.oci.descriptor import SIZE_LIMIT
+from mirror.oci.digest import Digest
+from mirror.tasks import worked
 from mirror.upstream import contact
 from mirror.upstream.failures import by_senders_clock
 from mirror.upstream.report import Report
@@ -100,25 +102,21 @@ class Response:
         self._report.bytes += len(data)
         return data
 
-    async def whole(self, limit: int) -> bytes:
+    async def whole(self, limit: int, proof: Digest | None = None) -> bytes:
         """The body; Nonsense if it is longer than `limit` bytes, whatever its length was said to be.
 
-        Nonsense, too, when nothing but the end of the connection tells its end. Closes the answer.
+        Where nothing but the end of the connection tells its end (RFC 9112, section 6.3, rule 8), it is Nonsense, too,
+        unless there is the digest `proof`; Interrupted when it does not have that one. Closes the answer.
         """
-        place = self.source
         with contextlib.closing(self):
-            if self.ends_with_connection:
-                self.close("nonsense")
-                raise Nonsense(f"{place} sent a document without saying how long it is")
-            pieces: list[bytes] = []
-            left = limit
-            while data := await self.piece(left + 1):
-                left -= len(data)
-                if left < 0:
-                    self.close("nonsense")
-                    raise Nonsense(f"{place} sent a document of more than {limit} bytes")
-                pieces.append(data)
-        return b"".join(pieces)
+            untold = self.ends_with_connection
+            if untold and (proof is None or self.values("Content-Length") or self.values("Transfer-Encoding")):
+                raise self._nonsense("without saying how long it is")
+            body = await self._read(limit)
+            if untold and proof is not None and not await worked(len(body), proof.verifies, body):
+                self.close("interrupted")
+                raise Interrupted(f"{self.source} broke off: what came without a word of its length has another digest")
+        return body
 
     async def discard(self) -> None:
         """Closes the answer; reads a short rest of it before, so that the connection can be used again."""
@@ -145,6 +143,20 @@ class Response:
         self._cut = True
         self._raw.close()
 
+    async def _read(self, limit: int) -> bytes:
+        pieces: list[bytes] = []
+        left = limit
+        while data := await self.piece(left + 1):
+            left -= len(data)
+            if left < 0:
+                raise self._nonsense(f"of more than {limit} bytes")
+            pieces.append(data)
+        return b"".join(pieces)
+
+    def _nonsense(self, what: str) -> Nonsense:
+        self.close("nonsense")
+        return Nonsense(f"{self.source} sent a document {what}")
+
     def _arrived(self, limit: int) -> bytes:
         """What had come before the connection broke: aiohttp's stream raises first, and keeps it for nobody."""
         content = self._raw.content
@@ -161,5 +173,8 @@ class Response:
         self._raw.close()
         if self._cut:
             return self._report.failed(contact.refusal(self._report.upstream))
-        what = f"fell silent for {self._patience:g} s" if isinstance(error, TimeoutError) else "broke off"
-        return self._report.failed(Interrupted(f"{self.source} {what} in the middle of an answer"))
+        silent = isinstance(error, TimeoutError)
+        what = f"fell silent for {self._patience:g} s" if silent else "broke off"
+        interrupted = Interrupted(f"{self.source} {what} in the middle of an answer")
+        interrupted.silent = silent
+        return self._report.failed(interrupted)

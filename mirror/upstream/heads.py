@@ -11,9 +11,13 @@ from dataclasses import replace
 
 from mirror.errors import Absent, Denied, Nonsense
 from mirror.oci.digest import Digest
+from mirror.oci.media_types import bare
 from mirror.upstream import answers
 from mirror.upstream.answers import ManifestHead
 from mirror.upstream.endpoint import Endpoint, Question
+from mirror.upstream.exchange import Response
+
+_PAGES = frozenset({"text/html", "application/xhtml+xml"})
 
 
 async def manifest(endpoint: Endpoint, question: Question, limit: int, known: Digest | None) -> ManifestHead:
@@ -45,14 +49,29 @@ async def _by_get(endpoint: Endpoint, question: Question, limit: int, known: Dig
     if response.status == 304 and known is not None:
         response.close()
         return answers.unchanged(response, known)
-    return answers.head_of(await answers.manifest_body(response, limit))
+    return answers.head_of(await answers.manifest_body(response, limit, question.reference))
 
 
-async def blob_size(endpoint: Endpoint, question: Question) -> int | None:
-    """The size of a blob, None if it is there and that is not said. Reads no body. Raises UpstreamError."""
+async def blob_size(endpoint: Endpoint, question: Question, held: int | None) -> int | None:
+    """The size of a blob, None if it is there and that is not said. Reads no body. Raises UpstreamError.
+
+    `held`: the size that it is known to have.
+    """
     try:
-        response = await endpoint.ask(question)
+        return _size(await endpoint.ask(question), question, held)
     except (Denied, Nonsense):
-        response = await endpoint.ask(replace(question, method="GET"))
+        return _size(await endpoint.ask(replace(question, method="GET")), question, held)
+
+
+def _size(response: Response, question: Question, held: int | None) -> int | None:
+    """What the head of an answer says; Nonsense for that of a page for people, which is there whatever was asked for.
+
+    The bytes of a blob would tell; here their digest or size in the head has to, for a blob may be such a page itself.
+    """
     response.close()
+    is_page = bare(response.value("Content-Type") or "") in _PAGES
+    is_named = response.value("Docker-Content-Digest") == question.reference
+    is_as_long = held is not None and response.length == held
+    if is_page and not is_named and not is_as_long:
+        raise Nonsense(f"{response.source} sent a page where a blob was asked for")
     return response.length

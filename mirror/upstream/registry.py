@@ -60,7 +60,8 @@ class Registry:
         self._tokens = Tokens(session, limits, refusals, clock)
         self._credentials = Credentials(name, upstream, clock=clock)
         keys = Keys(self._credentials, self._tokens, refusals, clock)
-        self._endpoints = Endpoints(name, _opened(upstream, keys, session, limits), limits.answer_timeout, clock)
+        opened = _opened(upstream, keys, session, limits)
+        self._endpoints = Endpoints(name, opened, limits.answer_timeout, clock, self._may_ask_again)
         self._tag_pages = TagPages(name, self._endpoints, limits.manifest_size, clock)
         self._referrer_pages = ReferrerPages(name, self._endpoints, limits.manifest_size)
 
@@ -120,7 +121,7 @@ class Registry:
         question = _manifest("manifest", "GET", repository, reference, accept)
 
         async def attempt(endpoint: Endpoint) -> ManifestBody:
-            return await answers.manifest_body(await endpoint.ask(question), self._limits.manifest_size)
+            return await answers.manifest_body(await endpoint.ask(question), self._limits.manifest_size, reference)
 
         return await self._endpoints.first(attempt)
 
@@ -130,7 +131,7 @@ class Registry:
         `held`: the size that it is known to have. Who names another one does not have it: Nonsense.
         """
         question = Question("head_blob", "HEAD", repository, f"blobs/{digest}", Code.BLOB_UNKNOWN)
-        size = await self._endpoints.first(lambda endpoint: heads.blob_size(endpoint, question))
+        size = await self._endpoints.first(lambda endpoint: heads.blob_size(endpoint, question, held))
         if None not in (held, size) and held != size:
             raise Nonsense(f"{self.name} says that it has that blob, but with another size than it has")
         return size
@@ -157,6 +158,11 @@ class Registry:
         Absent (MANIFEST_UNKNOWN) when it says 404, which may mean the same. All of them may take half a minute.
         """
         return await self._referrer_pages.whole(repository, digest)
+
+    def _may_ask_again(self) -> bool:
+        """Whether a pull limit leaves something to ask with once more: a manifest that broke off has been counted."""
+        budget = self.budget
+        return budget is None or budget.remaining > 0
 
     @asynccontextmanager
     async def _blob(self, repository: str, digest: Digest, offset: int, stop: int | None) -> AsyncIterator[BlobBody]:

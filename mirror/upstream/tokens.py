@@ -24,6 +24,7 @@ from mirror.upstream.transport import Transport
 
 _PAUSE = 5.0  # seconds between two tries to renew a token that is still good
 _KEPT = 1024  # there is one for each repository
+_EARLY = 5.0  # seconds between two tokens that are replaced young: of a registry that takes one and refuses it in turn
 
 
 class Tokens:
@@ -40,6 +41,8 @@ class Tokens:
         self._flights: Flights[Grant, Token] = Flights("token")
         self._renewals: dict[Grant, asyncio.Task[None]] = {}
         self._tried: dict[Grant, float] = {}  # when renewing a token that is held was begun last
+        self._proven: set[Grant] = set()  # whose token, of those held, was accepted
+        self._early: dict[Grant, float] = {}  # when a young token was dropped last
         self._identities = Identities()
 
     async def aclose(self) -> None:
@@ -67,10 +70,29 @@ class Tokens:
         """Whether this is the token that is held for `grant`, so that nobody has replaced it."""
         return self._held.get(grant) is token
 
+    def accept(self, grant: Grant, token: Token) -> None:
+        """This token was accepted: refused from now on, it was revoked."""
+        if self.holds(grant, token):
+            self._proven.add(grant)
+
+    def in_vain(self, grant: Grant, token: Token) -> bool:
+        """Whether another token would be refused as well, now that this one was: it is young, nobody has a newer one,
+        and it was never accepted, or it has itself just taken the place of one that was dropped young.
+        """
+        now = self._clock()
+        if not self.holds(grant, token) or not token.young(now):
+            return False
+        return grant not in self._proven or now < self._early.get(grant, now - _EARLY) + _EARLY
+
     def drop(self, grant: Grant, token: Token) -> None:
         """This token was refused: forget it, unless there is a newer one in its place already."""
-        if self.holds(grant, token):
-            self._forget(grant)
+        if not self.holds(grant, token):
+            return
+        now = self._clock()
+        if token.young(now):
+            self._early = {one: then for one, then in self._early.items() if now < then + _EARLY}
+            self._early[grant] = now
+        self._forget(grant)
 
     def _check(self, grant: Grant) -> None:
         if grant.login is not None:
@@ -102,6 +124,7 @@ class Tokens:
     def _forget(self, grant: Grant) -> None:
         del self._held[grant]
         self._tried.pop(grant, None)
+        self._proven.discard(grant)
 
     async def _fetch(self, grant: Grant) -> Token:
         name, place = self._transport.name, origins.place(grant.realm)
@@ -114,6 +137,7 @@ class Tokens:
             self._forget(next(iter(self._held)))
         self._held[grant] = token
         self._tried.pop(grant, None)
+        self._proven.discard(grant)
         return token
 
     async def _asked(self, grant: Grant) -> Token:

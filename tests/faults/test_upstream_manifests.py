@@ -57,7 +57,12 @@ TROUBLE: dict[str, tuple[Fault, Heard]] = {
     "another manifest, and no digest": (Fault(body=ANOTHER, headers=NOT_SAID), Heard(200, 502)),
     "another digest": (Fault(headers={"Docker-Content-Digest": str(Digest.of(ANOTHER))}), Heard(502, 200)),
     # not all of it, or too much of it
-    "ended by the connection": (Fault(headers={"Content-Length": None}, cut_at=10_000), BAD),
+    "ended by the connection": (Fault(headers={"Content-Length": None}, cut_at=10_000), Heard(200, 200)),
+    "ended by the connection, and no digest": (
+        Fault(headers={"Content-Length": None, **NOT_SAID}, cut_at=10_000),
+        Heard(502, 200),
+    ),
+    "ended by the connection, too early": (Fault(headers={"Content-Length": None}, cut_at=100), BAD),
     "chunked, and cut": (Fault(chunked=True, cut_at=10), BAD),
     "too large": (Fault(body=body(IMAGE, annotations={"x": "y" * LARGEST}), headers=NOT_SAID), BAD),
     "too large, and chunked": (Fault(body=b" " * (LARGEST + 1), chunked=True, headers=NOT_SAID), BAD),

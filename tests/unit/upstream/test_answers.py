@@ -6,12 +6,12 @@ import pytest
 from yarl import URL
 
 from mirror.config.settings import Upstream
-from mirror.errors import Nonsense
+from mirror.errors import Interrupted, Nonsense, UpstreamError
 from mirror.oci.digest import Digest
 from mirror.upstream import answers
 from mirror.upstream.answers import ManifestBody, ManifestHead, TagsListed
 from mirror.upstream.report import Request
-from tests.support.raw import RawUpstream, answer
+from tests.support.raw import Close, RawUpstream, Script, answer
 from tests.support.upstreams import transport
 
 DIGEST = Digest.of(b"{}")
@@ -81,7 +81,35 @@ async def test_a_body_comes_with_what_was_said_of_it() -> None:
     script = [answer("200 OK", headers, b"{}")]
     async with RawUpstream(script) as server, transport(Upstream(endpoints=(server.url,))) as session:
         response = await session.exchange(Request("manifest", "GET", URL(server.url)))
-        assert await answers.manifest_body(response, 2) == ManifestBody(b"{}", "application/json", SHA512)
+        assert await answers.manifest_body(response, 2, "v1") == ManifestBody(b"{}", "application/json", SHA512)
+
+
+@pytest.mark.parametrize(
+    ("reference", "named", "refusal"),
+    [
+        (str(DIGEST), None, None),
+        (str(SHA512), None, None),
+        (str(DIGEST), str(Digest.of(b"{")), None),  # who asked by digest knows what it is
+        ("v1", str(DIGEST), None),
+        ("v1", str(SHA512), None),
+        ("v1", None, Nonsense),
+        ("v1", "canary", Nonsense),
+        ("v1", str(Digest.of(b"{}}")), Interrupted),
+        (str(Digest.of(b"{}}")), str(DIGEST), Interrupted),
+    ],
+)
+async def test_a_manifest_whose_end_was_not_told_is_whole_by_the_digest_asked_for_or_sent(
+    reference: str, named: str | None, refusal: type[UpstreamError] | None
+) -> None:
+    headers = [] if named is None else [f"Docker-Content-Digest: {named}"]
+    script: Script = [answer("200 OK", headers, b"{}"), Close()]
+    async with RawUpstream(script) as server, transport(Upstream(endpoints=(server.url,))) as session:
+        response = await session.exchange(Request("manifest", "GET", URL(server.url)))
+        if refusal is None:
+            assert (await answers.manifest_body(response, 2, reference)).body == b"{}"
+        else:
+            with pytest.raises(refusal):
+                await answers.manifest_body(response, 2, reference)
 
 
 @pytest.mark.parametrize(

@@ -111,20 +111,30 @@ async def test_one_token_is_all_that_is_tried() -> None:
         assert (other.count(path="/v2/"), login.issued) == (2, 1)
 
 
-async def test_a_token_that_is_refused_there_is_replaced_once_it_has_some_age() -> None:
+@pytest.mark.parametrize("seconds", [0, 11])
+async def test_a_token_that_was_accepted_there_and_is_refused_is_replaced_at_once(seconds: float) -> None:
     clock = Clock()
     async with FakeRegistry("127.0.0.2") as other, led(other, clock=clock) as (_, session):
         other.push_manifest("project/images/b", "v1", b"{}", "text/x")
         login = other.require_bearer()
         await ask(session)
         login.revoke()
-        for seconds in (0, 11):
-            clock.advance(seconds)
-            with pytest.raises(Nonsense):
-                await ask(session)
-            assert login.issued == 1
+        clock.advance(seconds)
         assert await ask(session) == b"{}"
         assert login.issued == 2
+
+
+async def test_a_token_that_was_never_accepted_there_is_replaced_once_it_has_some_age() -> None:
+    clock = Clock()
+    async with FakeRegistry("127.0.0.2") as other, led(other, clock=clock) as (_, session):
+        login = other.require_bearer()
+        refusal = Fault(status=401, headers={"WWW-Authenticate": login.challenge(other.realm, "")})
+        other.fail(refusal, path="/v2/", times=None)
+        for seconds, issued in ((0, 1), (0, 1), (11, 2), (0, 2)):
+            clock.advance(seconds)
+            with pytest.raises(Nonsense, match="where a redirect led"):
+                await ask(session)
+            assert login.issued == issued
 
 
 async def test_the_token_is_shown_to_nobody_further_on() -> None:

@@ -147,3 +147,55 @@ async def test_a_token_that_ends_within_a_transfer_is_renewed_where_the_transfer
                 clock.advance(6)
         assert bytes(got) == content
         assert server.bytes_sent < len(content) * 1.001  # what else was sent are refusals
+
+
+async def test_a_token_that_is_revoked_within_a_transfer_is_renewed_where_the_transfer_goes_on() -> None:
+    clock, content = Clock(), bytes(range(256)) * 4096
+    async with FakeRegistry() as server:
+        login = server.require_bearer()
+        digest = server.push_blob("a/b", content)
+        server.fail(Fault(cut_at=300_000), path="/blobs/", times=None)
+        async with opened(Upstream(endpoints=(server.url,)), Setting(clock=clock)) as registry:
+            async with registry.blob("a/b", digest, 0) as body:
+                with suppress(Interrupted):
+                    while await body.read():
+                        pass
+            login.revoke()
+            async with registry.blob("a/b", digest, 300_000) as body:
+                assert body.offset == 300_000
+                assert await body.read()
+        assert login.issued == 2
+
+
+async def test_a_registry_that_takes_tokens_and_refuses_them_in_turn_costs_a_token_every_five_seconds() -> None:
+    clock = Clock()
+    async with FakeRegistry() as server, endpoint(Upstream(endpoints=(server.url,)), Setting(clock=clock)) as session:
+        server.push_manifest("a/b", "v1", b"{}", "text/x")
+        login = server.require_bearer()
+        challenge = {"WWW-Authenticate": f'Bearer realm="{server.realm}",service="registry.test"'}
+        refusal = Fault(status=401, headers=challenge)
+        await ask(session)
+        for early in (2, 3):
+            server.fail(refusal, path="/v2/")
+            await ask(session)  # one that was accepted is replaced
+            assert login.issued == early
+            for _ in range(5):
+                server.fail(refusal, path="/v2/")
+                with pytest.raises(Denied):
+                    await ask(session)
+                await ask(session)
+            assert login.issued == early
+            clock.advance(5)
+
+
+async def test_a_registry_that_refuses_every_token_that_it_once_took_is_shown_one_more() -> None:
+    async with FakeRegistry() as server, endpoint(Upstream(endpoints=(server.url,))) as session:
+        server.push_manifest("a/b", "v1", b"{}", "text/x")
+        login = server.require_bearer()
+        await ask(session)
+        challenge = {"WWW-Authenticate": f'Bearer realm="{server.realm}",service="registry.test"'}
+        server.fail(Fault(status=401, headers=challenge), path="/v2/", times=None)
+        for _ in range(5):
+            with pytest.raises(Denied):
+                await ask(session)
+        assert login.issued == 2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
@@ -29,6 +29,7 @@ class Trial:
 
     def __init__(self) -> None:
         self.failures: dict[str, UpstreamError] = {}
+        self.once: dict[str, UpstreamError] = {}
         self.silent: set[str] = set()
         self.asked: list[str] = []
 
@@ -37,22 +38,32 @@ class Trial:
         self.asked.append(name)
         if name in self.silent:
             await asyncio.get_running_loop().create_future()
+        if name in self.once:
+            raise self.once.pop(name)
         if name in self.failures:
             raise self.failures[name]
         return name
 
 
 @asynccontextmanager
-async def three(clock: Clock) -> AsyncIterator[tuple[Endpoints, list[Endpoint]]]:
+async def three(
+    clock: Clock, may_ask_again: Callable[[], bool] = lambda: True
+) -> AsyncIterator[tuple[Endpoints, list[Endpoint]]]:
     async with transport(Upstream()) as session:
         refusals = Refusals(clock)
         keys = Keys(Credentials("fake", Upstream()), Tokens(session, LIMITS, refusals, clock), refusals, clock)
         doors = [Door("fake", URL(f"https://{name}.test")) for name in NAMES]
         each = [Endpoint(door.endpoint, Access(door, keys), session, 5) for door in doors]
-        yield Endpoints("fake", each, 0.2, clock), each
+        yield Endpoints("fake", each, 0.2, clock, may_ask_again), each
 
 
-@pytest.mark.parametrize("kind", [Unreachable, Throttled, Nonsense, Interrupted])
+def silent() -> Interrupted:
+    error = Interrupted("silent")
+    error.silent = True
+    return error
+
+
+@pytest.mark.parametrize("kind", [Unreachable, Throttled, Nonsense])
 async def test_who_fails_is_followed_by_the_next_one(kind: type[UpstreamError]) -> None:
     trial = Trial()
     trial.failures["one"] = kind()
@@ -60,6 +71,65 @@ async def test_who_fails_is_followed_by_the_next_one(kind: type[UpstreamError]) 
         assert await endpoints.first(trial) == "two"
         assert await endpoints.first(trial) == "two"
     assert trial.asked == ["one", "two", "two"]
+
+
+async def test_who_breaks_off_in_an_answer_is_asked_once_more() -> None:
+    trial = Trial()
+    async with three(Clock()) as (endpoints, each):
+        for _ in range(2):
+            trial.once["one"] = Interrupted()
+            assert await endpoints.first(trial) == "one"
+        trial.once["two"] = Interrupted()
+        assert await endpoints.same(each[1], trial) == "two"
+    assert trial.asked == ["one", "one", "one", "one", "two", "two"]
+
+
+async def test_who_breaks_off_twice_is_followed_by_the_next_one() -> None:
+    trial = Trial()
+    trial.failures["one"] = Interrupted()
+    async with three(Clock()) as (endpoints, _):
+        assert await endpoints.first(trial) == "two"
+        assert await endpoints.first(trial) == "two"
+    assert trial.asked == ["one", "one", "two", "two"]
+
+
+async def test_who_breaks_off_and_then_has_nothing_has_given_an_answer() -> None:
+    trial = Trial()
+    trial.once["one"], trial.failures["one"] = Interrupted(), Absent()
+    async with three(Clock()) as (endpoints, _):
+        with pytest.raises(Absent):
+            await endpoints.first(trial)
+    assert trial.asked == ["one", "one"]
+
+
+@pytest.mark.parametrize(("error", "may"), [(silent(), True), (Interrupted(), False)], ids=["silent", "nothing left"])
+async def test_who_was_waited_for_or_costs_what_is_not_there_is_not_asked_once_more(
+    error: Interrupted, may: bool
+) -> None:
+    trial = Trial()
+    trial.failures["one"] = error
+    async with three(Clock(), lambda: may) as (endpoints, _):
+        assert await endpoints.first(trial) == "two"
+    assert trial.asked == ["one", "two"]
+
+
+async def test_both_tries_fall_under_the_one_limit() -> None:
+    trial = Trial()
+    trial.once["one"] = Interrupted()
+    trial.silent.add("two")
+    asked = 0
+
+    async def attempt(endpoint: Endpoint) -> str:
+        nonlocal asked
+        asked += 1
+        if asked == 2:
+            trial.silent.add("one")
+        return await trial(endpoint)
+
+    async with three(Clock()) as (endpoints, _):
+        with pytest.raises(Unreachable, match=r"within 0\.2 s"):
+            await endpoints.first(attempt)
+    assert trial.asked == ["one", "one"]
 
 
 async def test_an_answer_is_no_failure() -> None:
@@ -139,10 +209,10 @@ async def test_silence_is_a_failure_of_who_was_silent() -> None:
 
 async def test_who_knows_how_to_go_on_is_asked_alone() -> None:
     trial = Trial()
-    trial.failures["two"] = Interrupted("two")
+    trial.failures["two"] = Unreachable("two")
     async with three(Clock()) as (endpoints, each):
         assert await endpoints.same(each[2], trial) == "three"
-        with pytest.raises(Interrupted):
+        with pytest.raises(Unreachable):
             await endpoints.same(each[1], trial)
     assert trial.asked == ["three", "two"]
 

@@ -8,12 +8,13 @@ from yarl import URL
 from mirror.config.settings import Upstream
 from mirror.errors import Frozen, Interrupted, Nonsense
 from mirror.log import tracing
+from mirror.oci.digest import Digest
 from mirror.tasks import spawn
 from mirror.upstream.exchange import Response
 from mirror.upstream.report import Request
 from mirror.upstream.transport import Transport
 from tests.support.faults import Never
-from tests.support.raw import Close, Endless, RawUpstream, Reset, Script, Until, answer
+from tests.support.raw import Close, Endless, RawUpstream, Reset, Script, Step, Until, answer
 from tests.support.upstreams import Setting, transport
 
 CHUNKED = "Transfer-Encoding: chunked"
@@ -23,9 +24,9 @@ async def _asked(session: Transport, upstream: RawUpstream, method: str = "GET")
     return await session.exchange(Request("manifest", method, URL(f"{upstream.url}/v2/a/manifests/b?canary")))
 
 
-async def _whole(script: Script, limit: int = 100) -> bytes:
+async def _whole(script: Script, limit: int = 100, proof: Digest | None = None) -> bytes:
     async with RawUpstream(script) as upstream, transport(Upstream(endpoints=(upstream.url,))) as session:
-        return await (await _asked(session, upstream)).whole(limit)
+        return await (await _asked(session, upstream)).whole(limit, proof)
 
 
 @pytest.mark.parametrize(
@@ -91,6 +92,60 @@ async def test_chunks_that_cannot_be_read_interrupt_a_document(chunks: bytes) ->
 async def test_a_document_whose_length_is_unknown_ambiguous_or_too_large_is_nonsense(script: Script) -> None:
     with pytest.raises(Nonsense):
         await _whole(script)
+
+
+UNTIL_IT_CLOSES: list[Script] = [
+    [answer("200 OK", [], b"hello"), Close()],
+    [answer("200 OK", ["Connection: close"], b"hel"), b"lo", Close()],
+    [b"HTTP/1.0 200 OK\r\n\r\nhello", Close()],
+]
+
+
+@pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
+@pytest.mark.parametrize("script", UNTIL_IT_CLOSES)
+async def test_a_document_that_ends_with_the_connection_is_read_where_its_digest_proves_that_it_is_whole(
+    script: Script, algorithm: str
+) -> None:
+    assert await _whole(script, 5, Digest.of(b"hello", algorithm)) == b"hello"
+
+
+@pytest.mark.parametrize("script", UNTIL_IT_CLOSES)
+async def test_a_document_that_ends_with_the_connection_is_nonsense_where_nothing_could_prove_it(
+    script: Script,
+) -> None:
+    with pytest.raises(Nonsense, match="without saying how long it is"):
+        await _whole(script)
+
+
+@pytest.mark.parametrize("end", [Close(), Reset()])
+async def test_a_document_that_ends_with_the_connection_too_early_is_interrupted(end: Step) -> None:
+    head_read = asyncio.Event()
+    script: Script = [answer("200 OK", [], b"hel"), Until(head_read), end]
+    setting = Setting()
+    async with RawUpstream(script) as upstream, transport(Upstream(endpoints=(upstream.url,)), setting) as session:
+        response = await _asked(session, upstream)
+        head_read.set()
+        with pytest.raises(Interrupted):
+            await response.whole(100, Digest.of(b"hello"))
+    assert [one.failure for one in setting.exchanges] == ["interrupted"]
+
+
+async def test_a_document_that_ends_with_the_connection_has_the_same_limit() -> None:
+    with pytest.raises(Nonsense, match="of more than 4 bytes"):
+        await _whole(UNTIL_IT_CLOSES[0], 4, Digest.of(b"hello"))
+
+
+@pytest.mark.parametrize("framing", [f"Content-Length: {2**63}", "Transfer-Encoding: gzip"])
+async def test_no_digest_makes_up_for_a_length_that_cannot_be(framing: str) -> None:
+    with pytest.raises(Nonsense):
+        await _whole([answer("200 OK", [framing], b"hello"), Close()], proof=Digest.of(b"hello"))
+
+
+@pytest.mark.parametrize(("end", "silent"), [(Close(), False), (Reset(), False), (Until(Never()), True)])
+async def test_a_body_that_breaks_off_is_told_from_one_that_falls_silent(end: Step, silent: bool) -> None:
+    with pytest.raises(Interrupted) as caught:
+        await _whole([answer("200 OK", ["Content-Length: 9"], b"hello"), end])
+    assert caught.value.silent is silent
 
 
 async def test_a_document_of_just_the_limit_is_read() -> None:

@@ -11,7 +11,7 @@ from mirror.upstream.answers import ManifestHead
 from tests.support.clock import Clock
 from tests.support.content import OCI_MANIFEST
 from tests.support.faults import Fault
-from tests.support.raw import RawUpstream, answer, redirect
+from tests.support.raw import Close, RawUpstream, Script, answer, redirect
 from tests.support.registry import FakeRegistry
 from tests.support.upstreams import LIMITS, Setting, opened
 
@@ -52,6 +52,54 @@ async def test_who_names_another_size_of_a_blob_does_not_have_it() -> None:
         assert await registry.head_blob("a/b", digest, 4) == 4
         with pytest.raises(Nonsense, match="another size"):
             await registry.head_blob("a/b", digest, 5)
+
+
+PAGES = ["text/html", "Text/HTML; charset=utf-8", "application/xhtml+xml"]
+
+
+@pytest.mark.parametrize("length", ["Content-Length: 4", "Transfer-Encoding: chunked"])
+@pytest.mark.parametrize("page", PAGES)
+async def test_a_page_for_people_is_no_word_that_a_blob_is_there(page: str, length: str) -> None:
+    portal: Script = [answer("200 OK", [f"Content-Type: {page}", length]), Close()]
+    async with RawUpstream(portal) as server, opened(Upstream(endpoints=(server.url,))) as registry:
+        for held in (None, 5):
+            with pytest.raises(Nonsense, match="a page where a blob was asked for"):
+                await registry.head_blob("a/b", DIGEST, held)
+        assert [seen.method for seen in server.requests] == ["HEAD", "GET"] * 2
+
+
+@pytest.mark.parametrize("page", PAGES)
+async def test_a_page_in_answer_to_a_head_leaves_the_word_to_a_get_and_then_to_the_next_endpoint(page: str) -> None:
+    portal: Script = [answer("200 OK", [f"Content-Type: {page}", "Content-Length: 900"]), Close()]
+    blob = [answer("200 OK", ["Content-Length: 4"], BLOB)]
+    async with RawUpstream(portal, blob) as server, opened(Upstream(endpoints=(server.url,))) as registry:
+        assert await registry.head_blob("a/b", DIGEST) == 4
+    async with (
+        RawUpstream(portal) as one,
+        RawUpstream(blob) as two,
+        opened(Upstream(endpoints=(one.url, two.url))) as registry,
+    ):
+        assert await registry.head_blob("a/b", DIGEST) == 4
+
+
+async def test_a_blob_may_be_a_page_itself_where_its_digest_or_its_size_is_named() -> None:
+    page = ["Content-Type: text/html", "Content-Length: 4"]
+    named = [answer("200 OK", [*page, f"Docker-Content-Digest: {DIGEST}"])]
+    async with RawUpstream(named, [answer("200 OK", page)]) as server:
+        async with opened(Upstream(endpoints=(server.url,))) as registry:
+            assert await registry.head_blob("a/b", DIGEST) == 4
+            assert await registry.head_blob("a/b", DIGEST, 4) == 4
+        assert [seen.method for seen in server.requests] == ["HEAD"] * 2
+
+
+@pytest.mark.parametrize(
+    "odd", ["application/octet-stream", "binary/octet-stream", "application/json", "text/plain", "x", None]
+)
+async def test_a_blob_may_be_called_by_any_other_type(odd: str | None) -> None:
+    head = answer("200 OK", ["Content-Length: 4", *([] if odd is None else [f"Content-Type: {odd}"])])
+    async with RawUpstream([head]) as server, opened(Upstream(endpoints=(server.url,))) as registry:
+        assert await registry.head_blob("a/b", DIGEST) == 4
+        assert len(server.requests) == 1
 
 
 async def test_a_blob_that_a_head_calls_absent_is_absent() -> None:

@@ -14,7 +14,7 @@ from mirror.oci.referrers import Referrer
 from mirror.upstream.endpoints import Endpoints
 from mirror.upstream.referrer_pages import ReferrerPages
 from tests.support.faults import Never
-from tests.support.raw import RawUpstream, Script, Until, answer
+from tests.support.raw import Close, RawUpstream, Script, Until, answer
 from tests.support.upstreams import LIMITS, Setting, endpoint, opened
 
 SUBJECT = Digest.of(b"subject")
@@ -50,6 +50,14 @@ async def test_the_list_is_asked_for_without_a_filter() -> None:
         (seen,) = server.requests
         assert (seen.method, seen.target) == ("GET", f"/v2/a/b/referrers/{SUBJECT}")
         assert seen.headers["accept"] == OCI_INDEX
+
+
+async def test_a_page_that_breaks_off_is_asked_for_again() -> None:
+    broken: Script = [answer("200 OK", ["Content-Length: 500"], b"{"), Close()]
+    pages = (broken, listed("a", following="?last=a"), broken, listed("b"))
+    async with RawUpstream(*pages) as server, opened(_of(server)) as registry:
+        assert await registry.referrers("a/b", SUBJECT) == (referrer("a"), referrer("b"))
+        assert [seen.query for seen in server.requests] == ["", "", "last=a", "last=a"]
 
 
 async def test_an_empty_list_is_an_answer() -> None:

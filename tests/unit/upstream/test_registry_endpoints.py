@@ -10,7 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from mirror.config.settings import Limits, Upstream
-from mirror.errors import Absent, Code, Denied, Throttled, Unreachable
+from mirror.errors import Absent, Code, Denied, Interrupted, Throttled, Unreachable
 from mirror.oci.digest import Digest
 from mirror.upstream.registry import Registry
 from mirror.upstream.surroundings import Surroundings
@@ -167,9 +167,48 @@ async def test_a_manifest_that_breaks_off_is_had_from_the_next_endpoint() -> Non
     async with FakeRegistry() as one, FakeRegistry() as two:
         image = one.push_image("a/b", "v1", [])
         two.push_image("a/b", "v1", [])
-        one.fail(Fault(cut_at=10))
+        one.fail(Fault(cut_at=10), times=2)
         async with opened(Upstream(endpoints=(one.url, two.url))) as registry:
             assert (await registry.manifest("a/b", "v1")).body == image.manifest_body
+        assert (one.count(), two.count()) == (2, 1)
+
+
+@every_question
+@pytest.mark.parametrize("fault", [Fault(cut_at=5), Fault(cut_at=0), Fault(chunked=True, cut_at=5), Fault(reset_at=5)])
+async def test_a_token_or_a_document_that_breaks_off_once_is_asked_for_again(operation: str, fault: Fault) -> None:
+    async with FakeRegistry() as server, opened(Upstream(endpoints=(server.url,))) as registry:
+        server.push_image("a/b", "v1", [b"blob"])
+        server.require_bearer()
+        server.fail(fault, path="/token")
+        await QUESTIONS[operation](registry)
+        assert server.count(path="/token") == 2
+        if operation in ("manifest", "tags"):
+            before = server.count()
+            server.fail(fault)
+            await QUESTIONS[operation](registry)
+            assert server.count() == before + 2
+
+
+async def test_a_page_of_tags_that_breaks_off_is_asked_for_again_where_the_others_came_from() -> None:
+    async with FakeRegistry() as one, FakeRegistry() as two:
+        for tag in ("a", "b", "c"):
+            one.push_image("a/b", tag, [])
+        async with opened(Upstream(endpoints=(one.url, two.url))) as registry:
+            assert (await registry.tags("a/b", 2)).names == ("a", "b")
+            one.fail(Fault(cut_at=5))
+            assert (await registry.tags("a/b", 2, "b")).names == ("c",)
+        assert (one.count(), two.count()) == (3, 0)
+
+
+@pytest.mark.parametrize(("left", "asked"), [(0, 1), (1, 2)])
+async def test_a_manifest_that_breaks_off_is_asked_for_again_only_where_a_pull_is_left(left: int, asked: int) -> None:
+    told = {"RateLimit-Limit": "100;w=21600", "RateLimit-Remaining": f"{left};w=21600"}
+    async with FakeRegistry() as server, opened(Upstream(endpoints=(server.url,))) as registry:
+        server.push_image("a/b", "v1", [])
+        server.fail(Fault(cut_at=10, headers=told), times=2)
+        with pytest.raises(Interrupted):
+            await registry.manifest("a/b", "v1")
+        assert server.count() == asked
 
 
 @pytest.mark.parametrize("operation", ["manifest", "head_manifest", "tags"])
