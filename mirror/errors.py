@@ -129,7 +129,12 @@ class Frozen(Unreachable):
 
 
 class Interrupted(UpstreamError):
-    """A body broke off before its end; it can be gone on with at the offset reached."""
+    """A body broke off before its end; it can be gone on with at the offset reached.
+
+    `silent`: nothing more came of it until a time-out ended the wait.
+    """
+
+    silent: bool = False
 
 
 class Nonsense(UpstreamError):
@@ -146,6 +151,10 @@ class DigestMismatch(StoreError):
     """The bytes do not hash to the digest that was asked for."""
 
     code = Code.BAD_UPSTREAM
+
+
+class LeftoverMismatch(DigestMismatch):
+    """They do not, and an earlier fetch had left the first of them. Now all are gone, and another fetch begins anew."""
 
 
 class SizeMismatch(StoreError):

@@ -7,9 +7,11 @@ compared with verified bytes is noted of that: while nobody here knows its size,
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import time
 
-from mirror.errors import Absent, Code, Denied, Nonsense
+from mirror.errors import Absent, Code, Denied, LeftoverMismatch, Nonsense
 from mirror.flights import Flights
 from mirror.oci.digest import Digest
 from mirror.outcome import Outcome
@@ -50,10 +52,11 @@ class Whole:
 
 
 class Blobs:
-    """The blobs of all upstreams."""
+    """The blobs of all upstreams. `patience`: seconds for which a small one is waited for to be verified."""
 
-    def __init__(self, store: Store, fetches: Fetches, memory: Memory) -> None:
+    def __init__(self, store: Store, fetches: Fetches, memory: Memory, patience: float) -> None:
         self._store = store
+        self._patience = patience
         self._fetches = fetches
         self._memory = memory
         self._questions: Flights[tuple[str, str, Digest, int | None], int | None] = Flights("head-blob")
@@ -113,8 +116,11 @@ class Blobs:
     async def _follow(self, target: Target, digest: Digest, wish: Wish, named: int | None) -> FoundBlob:
         """Read along with a fetch. Small blobs are waited for, so that what is wrong with them is said in an answer.
 
+        One that only trickles is given as it comes after a while, like a large one.
         `named`: the size that the upstream has named for this repository. Raises Nonsense when another one's differs.
+        What may be wrong for what an earlier fetch had left is fetched anew, once, unless some was handed out.
         """
+        is_anew = False
         while True:
             reader, joined = self._fetches.join(target, digest, wish)
             try:
@@ -128,6 +134,12 @@ class Blobs:
                 if isinstance(error, Absent):
                     self._store.facts.put_absent(absence_of(target, digest), target.upstream.policy.not_found_ttl)
                 raise
+            except LeftoverMismatch:
+                reader.close()
+                if is_anew:
+                    raise
+                is_anew = True
+                continue
             except BaseException:
                 reader.close()
                 raise
@@ -137,9 +149,10 @@ class Blobs:
     async def _started(self, reader: Reader) -> None:
         await reader.begun()
         if reader.size is not None and reader.size <= SMALL:
-            await reader.whole()
-        else:
-            await reader.ready(0)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._patience):
+                    await reader.whole()
+        await reader.ready(0)
 
     async def _stored(self, digest: Digest, proof: Member) -> FoundBlob | None:
         """The blob from the store; small ones are read, and kept in memory."""

@@ -16,6 +16,7 @@ from mirror.errors import (
     Denied,
     DigestMismatch,
     Interrupted,
+    LeftoverMismatch,
     MirrorError,
     Nonsense,
     SizeMismatch,
@@ -107,14 +108,17 @@ class Fetch:
         growth.complete(stored.size)
 
     async def _download(self) -> None:
-        sink = self.sink
+        sink, left = self.sink, self.sink.offset
         try:
             await self._bring()
             await sink.verify()
         except StoreError as error:
-            if self._source is not None and isinstance(error, (DigestMismatch, SizeMismatch)):
+            is_wrong = isinstance(error, (DigestMismatch, SizeMismatch))
+            if self._source is not None and is_wrong:
                 self._source.doubt()
             await sink.drop()
+            if left and is_wrong:
+                raise LeftoverMismatch(str(error)) from error
             raise
         except BaseException:
             await sink.leave()

@@ -26,7 +26,7 @@ class Bounds:
     """`at_once`: fetches of one upstream; `wait`: seconds for one's turn; `resumes`: tries without progress.
 
     `under_way`: fetches in all, most of them waiting: they outlive the requests that began them. `ahead`: those of
-    `at_once` that no client need have asked for.
+    `at_once` that no client need have asked for. `answer`: seconds for which the whole of a small blob is waited for.
     """
 
     at_once: int
@@ -34,6 +34,7 @@ class Bounds:
     resumes: int
     under_way: int = 4096
     ahead: int = 0
+    answer: float = 14.0
 
 
 @dataclass(slots=True)
@@ -145,10 +146,11 @@ class Fetches:
     def run_ahead(self, target: Target, digest: Digest, size: int, over: Callable[[Fetch], None]) -> Fetch | None:
         """A new fetch that no client waits for yet; None while there is no place for it. Never waits.
 
-        Not for a blob that is `sought` already. Whoever joins it makes it one like any other. `over` hears of its end.
+        Half of all that may be under way is left to clients. Not for a blob that is `sought` already. Whoever joins it
+        makes it one like any other. `over` hears of its end.
         """
         turns, ticket = self._turns_of(target.name), Ticket(size=size, ahead=True)
-        if len(self._fetches) >= self._bounds.under_way or not turns.run_ahead(ticket):
+        if len(self._fetches) * 2 >= self._bounds.under_way or not turns.run_ahead(ticket):
             return None
         fetch = Fetch(target, digest, self._store, self._bounds.resumes)
         self._begin(fetch, _Claim(turns, ticket, over))

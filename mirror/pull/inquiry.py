@@ -199,7 +199,7 @@ class Inquiries:
         now = self._now()
         checked = counted(record.checked, inquiry.question.target.upstream.policy, now)
         old = replace(record, checked=checked)
-        if trouble not in _OURS:
+        if trouble not in _OURS or checked != record.checked:
             lasting = record.lasting and trouble is not Trouble.DELETED  # which is an answer
             old = replace(old, failed=now, trouble=trouble.value, lasting=lasting)
         if old != record:

@@ -53,7 +53,7 @@ class Pulls:
         self.ledger = Ledger(siblings=store.siblings)
         tags = Tags(shelf, store.facts, self.ledger, store.leases, now)
         self.manifests = Manifests(shelf, tags, store.facts, self.ledger, store.leases)
-        self.blobs = Blobs(store, self.fetches, memory)
+        self.blobs = Blobs(store, self.fetches, memory, bounds.answer)
         self.tag_lists = TagLists(store.facts, store.leases, now)
         self.referrers = Referrers(self.manifests, store.facts, store.leases, now)
         self.repositories = Repositories(upstreams, store.facts)

@@ -17,6 +17,7 @@ _KINDS: dict[str, type[MirrorError]] = {
         errors.DigestMismatch,
         errors.Frozen,
         errors.Interrupted,
+        errors.LeftoverMismatch,
         errors.Nonsense,
         errors.Refused,
         errors.SizeMismatch,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -13,6 +14,7 @@ from mirror.errors import Absent, Code, Denied, MirrorError, Throttled, Unreacha
 from mirror.oci.digest import Digest
 from mirror.outcome import Outcome
 from mirror.pull.blobs import Whole
+from mirror.pull.fetches import Reader
 from mirror.pull.freshness import Policy
 from mirror.pull.manifests import Question
 from mirror.store.filesystem import Filesystem
@@ -20,7 +22,7 @@ from mirror.tasks import spawn
 from tests.support.caches import path_of
 from tests.support.clock import Clock
 from tests.support.faults import Fault, Gate
-from tests.support.pulling import Pulling, Setup, body, pulling
+from tests.support.pulling import BOUNDS, LIMITS, Pulling, Setup, body, pulling
 from tests.support.registry import FakeRegistry
 
 LARGE = Random(5).randbytes(200_000)
@@ -40,6 +42,24 @@ async def test_a_blob_is_a_miss_and_then_a_hit(tmp_path: Path, data: bytes) -> N
         await pull.ended()
         assert await pulled(pull, digest) == (data, Outcome.HIT)
         assert (registry.count(), registry.bytes_sent) == (1, len(data))
+
+
+@pytest.mark.parametrize("clients", [1, 3])
+async def test_wrong_bytes_that_an_earlier_fetch_has_left_are_nobodys_trouble(tmp_path: Path, clients: int) -> None:
+    setup = Setup(bounds=replace(BOUNDS, resumes=0))
+    async with FakeRegistry() as registry, pulling(tmp_path, setup, one=registry.url) as pull:
+        digest = registry.push_blob("a/b", SMALL)
+        registry.fail(Fault(flip_at=10, cut_at=100), "GET", "/blobs/")
+        registry.fail(Fault(drop=True), "GET", "/blobs/", times=None)
+        with pytest.raises(MirrorError):
+            await pulled(pull, digest)
+        await pull.ended()
+        registry.heal()
+        asked = registry.count()
+        assert [data for data, _ in await asyncio.gather(*(pulled(pull, digest) for _ in range(clients)))] == (
+            clients * [SMALL]
+        )
+        assert registry.count() == asked + 2  # the rest of what was left, and all of it
 
 
 async def test_who_comes_while_it_is_fetched_has_joined(tmp_path: Path) -> None:
@@ -79,6 +99,31 @@ async def test_what_is_wrong_with_a_small_blob_is_said_before_a_byte_is_promised
         found = await pull.blobs.find(pull.target(), large)
         with pytest.raises(MirrorError):
             await body(found)
+
+
+@pytest.mark.parametrize("flip_at", [None, 999], ids=["right", "wrong"])
+async def test_a_small_blob_that_only_trickles_is_given_as_it_comes_but_for_its_last_byte(
+    tmp_path: Path, flip_at: int | None
+) -> None:
+    impatient = Setup(
+        bounds=replace(BOUNDS, answer=0.05),
+        limits=LIMITS.model_copy(update={"read_timeout": 60.0}),  # nothing but the patience ends the wait
+    )
+    async with FakeRegistry() as registry, pulling(tmp_path, impatient, one=registry.url) as pull:
+        digest, rest = registry.push_blob("a/b", SMALL), asyncio.Event()
+        registry.fail(Fault(stall_at=500, until=rest, flip_at=flip_at), "GET", "/blobs/")
+        async with asyncio.timeout(10):
+            found = await pull.blobs.find(pull.target(), digest)
+        assert isinstance(found.content, Reader)
+        assert (found.size, found.answer.outcome) == (len(SMALL), Outcome.MISS)
+        assert await found.content.ready(0) <= 500
+        rest.set()
+        if flip_at is None:
+            assert await body(found) == SMALL
+        else:
+            with pytest.raises(MirrorError):
+                await body(found)
+        assert registry.count() == 1
 
 
 async def test_a_head_asks_and_fetches_nothing(tmp_path: Path) -> None:

@@ -193,6 +193,22 @@ async def test_so_many_may_wait_and_the_next_is_told_to_come_again(tmp_path: Pat
             reader.close()
 
 
+async def test_what_runs_ahead_leaves_half_of_all_that_may_be_under_way_to_clients(tmp_path: Path) -> None:
+    few = Setup(bounds=Bounds(at_once=8, wait=5, resumes=0, under_way=4, ahead=6))
+    async with FakeRegistry() as registry, pulling(tmp_path, few, one=registry.url) as pull:
+        gate = Gate(100_000)
+        registry.fail(Fault(gate=gate), "GET", "/blobs/", times=None)
+        digests = [registry.push_blob("a/b", Random(number).randbytes(1000)) for number in range(5)]
+        begun = [pull.fetches.run_ahead(pull.target(), digest, 1000, lambda _: None) for digest in digests[:3]]
+        assert [fetch is not None for fetch in begun] == [True, True, False]
+        readers = [pull.fetches.join(pull.target(), digest)[0] for digest in digests[3:]]
+        gate.open()
+        for reader in readers:
+            await read(reader)
+            reader.close()
+        await pull.ended(4)
+
+
 async def test_what_nobody_waits_for_any_more_is_not_begun(tmp_path: Path) -> None:
     single = Setup(bounds=Bounds(at_once=1, wait=5, resumes=0))
     async with FakeRegistry() as registry, pulling(tmp_path, single, one=registry.url) as pull:

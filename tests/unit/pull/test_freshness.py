@@ -84,6 +84,8 @@ TABLE: list[Row] = [
     ("a clock set back by a year", POLICY, ago(-YEAR), "latest", DUE),
     ("set back, and tried just now", POLICY, ago(-HOUR, 1), "latest", WAIT),
     ("set back after it was tried in vain", POLICY, ago(HOUR, -HOUR), "latest", DUE),
+    ("set back a little after it was tried in vain", POLICY, ago(MINUTE, -50), "latest", WAIT),
+    ("set back by an hour after it was tried in vain", POLICY, ago(MINUTE, -HOUR), "latest", DUE),
     ("a clock set forward by an hour", POLICY, ago(HOUR), "latest", DUE),
     ("a clock set forward by a year", POLICY, ago(YEAR), "latest", OVERDUE),
     ("ttl 0 and a clock a little behind", ALWAYS_ASK, ago(-1), "latest", DUE),

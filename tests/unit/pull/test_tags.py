@@ -167,6 +167,24 @@ async def test_a_clock_that_was_set_back_puts_off_the_bound_once(tmp_path: Path)
             await it.get()
 
 
+@pytest.mark.parametrize("trouble", ["outage", "frozen"])
+async def test_a_clock_that_is_set_back_again_makes_nothing_fresh_that_could_not_be_asked(
+    tmp_path: Path, trouble: str
+) -> None:
+    async with scene(tmp_path) as it:
+        it.clock.advance(1000 * HOUR)
+        await it.get()
+        it.clock.advance(-1000 * HOUR)
+        if trouble == "frozen":
+            it.pull.contact.freeze()
+        else:
+            it.registry.fail(Fault(status=503), times=None)
+        for back in (0, MINUTE - 1, 3 * MINUTE):
+            it.clock.advance(-back)
+            again = (await it.get()).answer
+            assert (again.outcome, again.warning is None) == (Outcome.STALE, False)
+
+
 async def test_a_check_that_failed_after_the_clock_was_set_back_makes_nothing_fresh(tmp_path: Path) -> None:
     async with scene(tmp_path) as it:
         it.clock.advance(1000 * HOUR)

@@ -12,6 +12,7 @@ ERRORS = [
     errors.Absent("no such blob", code=Code.BLOB_UNKNOWN),
     errors.Denied("not for you"),
     errors.DigestMismatch("other bytes"),
+    errors.LeftoverMismatch("other bytes"),
     errors.Frozen("by the operator"),
     errors.Interrupted("in the middle"),
     errors.Nonsense("what?"),
