@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from mirror.config.settings import Limits
 from mirror.oci.digest import Digest
 from mirror.pull.manifests import Question
 from mirror.store.eviction import Room
@@ -41,6 +42,8 @@ FAULTS = {
     "gone from now on": Fault(errno.ENOENT, lasting=True),
 }
 STEP = count(5, 1)  # every so manieth call
+# It is not the registry that is in trouble, however slow the machine.
+PATIENT = Limits(connect_timeout=30, first_byte_timeout=30, read_timeout=30, answer_timeout=60)
 
 
 async def _pull(scene: Scene) -> list[BaseException | None]:
@@ -70,7 +73,7 @@ class Strike:
 async def _struck(root: Path, registry: FakeRegistry, image: Image, strike: Strike) -> bool:
     """Pull while the disk fails, and after that; whether there was such a call at all."""
     disk = FaultyDisk()
-    async with pulling(root, Setup(filesystem=disk), one=registry.url) as pull:
+    async with pulling(root, Setup(filesystem=disk, limits=PATIENT), one=registry.url) as pull:
         scene = Scene(pull, registry, image, Bound(), root)
         before = len(descriptors(root))
         disk.arm(strike.number, strike.fault)

@@ -51,6 +51,7 @@ HEADERS = {
         "transfer-encoding": "chunked",
         "warning": rf'299 - "{_words}"',
         "x-request-id": r"[0-9a-zA-Z-]{1,64}",
+        "vary": "Accept",
     }.items()
 }
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import random
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from mirror.oci.digest import Digest
-from mirror.tasks import end, spawn
 from tests.support.checker import until
 from tests.support.content import Image
 from tests.support.herd import Visitor, until_over, visit
@@ -131,17 +131,21 @@ async def sampled(storm: Storm) -> AsyncIterator[Sample]:
     """Look at the disk as often as can be, until this is left."""
     sample = Sample()
 
-    async def look() -> None:
-        while True:
-            sample.most = max(sample.most, await asyncio.to_thread(storm.on_disk))
-            sample.times += 1
-            await asyncio.sleep(EVERY)
+    over = threading.Event()
 
-    looking = spawn(look(), "sampling")
+    def look() -> None:
+        while not over.wait(EVERY):
+            sample.most = max(sample.most, storm.on_disk())
+            sample.times += 1
+
+    # Not on the loop, nor in its threads: with hundreds of streams both have other things to do for seconds.
+    looking = threading.Thread(target=look, name="sampling")
+    looking.start()
     try:
         yield sample
     finally:
-        await end(looking)
+        over.set()
+        await asyncio.to_thread(looking.join)
 
 
 def test_a_storm_of_evictions_ends_no_stream_and_breaks_no_image(tmp_path: Path) -> None:
