@@ -57,6 +57,7 @@ class Levels:
     notices_dropped: Callable[[], float]
     connections: Callable[[], float]
     connections_refused: Callable[[], float]
+    sheltered: Callable[[], float]
     frozen: Callable[[], float]
     workers: Callable[[], float]
     worker_restarts: Callable[[], float]
@@ -115,6 +116,11 @@ class Metrics:
             ),
             ("mirror_fills_in_flight", "Blobs being fetched.", levels.fills_in_flight),
             ("mirror_client_connections", "Connections of clients.", levels.connections),
+            (
+                "mirror_disk_unusable",
+                "1 while nothing that is noted lasts: the disk could not be used at the start, and still cannot.",
+                levels.sheltered,
+            ),
             ("mirror_frozen", "1 while the operator allows no contact with upstreams.", levels.frozen),
             ("mirror_workers", "Processes that serve.", levels.workers),
         ):

@@ -36,7 +36,7 @@ STORE_MAY_NOT_KNOW = {"mirror.config.settings"}  # it is told numbers and paths
 # A library that somebody might want to exchange one day lives in one place.
 HOMES = {
     "diskcache": {"mirror/store/text_cache.py"},
-    "sqlite3": {"mirror/store/index.py", "mirror/store/soundness.py"},
+    "sqlite3": {"mirror/store/index.py", "mirror/store/soundness.py", "mirror/store/database_copy.py"},
     "yaml": {"mirror/config/loading.py"},
     "cronsim": {"mirror/config/images.py"},
     "prometheus_client": {"mirror/metrics.py", "mirror/collectors.py", "mirror/figures.py"},

@@ -59,6 +59,7 @@ from mirror.siblings import Alone, Siblings
 from mirror.stock.collecting import Collecting
 from mirror.stock.premises import premises_of
 from mirror.stock.stock import Stock
+from mirror.store.anyhow import open_anyhow
 from mirror.store.eviction import Room
 from mirror.store.removal import everybody
 from mirror.store.scrub import Scrub, tell_of_a_fault
@@ -162,7 +163,7 @@ class Mirror:
 
     async def _open_store(self) -> Store:
         storage = self.settings.storage
-        store = await Store.open(
+        store = await open_anyhow(
             storage.root,
             Room(storage.max_size.of, storage.min_free.of),
             durable=storage.durability == "safe",
@@ -184,7 +185,7 @@ class Mirror:
         at_once, ahead = (
             ceil(number / self.siblings.count) for number in (limits.fetches_per_upstream, limits.prefetch)
         )
-        bounds = Bounds(at_once, limits.fetch_wait, limits.resumes, ahead=ahead)
+        bounds = Bounds(at_once, limits.fetch_wait, limits.resumes, self._footing.fetches, ahead, limits.answer_timeout)
         if not settings.storage.evict_unreachable:
             self.store.removal.unreachable = table.out_of_reach
         return Pulls(table, self.store, bounds, Sizes(limits.memory_cache, limits.manifest_size))

@@ -54,6 +54,7 @@ def measure(metrics: Metrics, parts: Measured) -> None:
             notices_dropped=lambda: notices.dropped,
             connections=lambda: len(server.connections),
             connections_refused=lambda: server.admission.refused,
+            sheltered=lambda: float(store.is_sheltered),
             frozen=lambda: float(parts.freezing.current is not None),
             workers=parts.footing.workers,
             worker_restarts=parts.footing.restarts,

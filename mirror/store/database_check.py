@@ -10,6 +10,7 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 
+from mirror.amounts import number
 from mirror.store.catalog import Catalog
 from mirror.store.findings import Finding, Severity
 from mirror.store.index import DatabaseError, Index
@@ -64,12 +65,17 @@ def _compare(layout: Layout, index: Index) -> Iterator[Finding]:
         gone += not is_there(layout, digest)
     there = sum(len(layout.filesystem.names(directory)) for directory in layout.blobs.values())
     if gone or there != noted - gone:
-        words = f"{gone} blobs are noted that are not there, {max(there - noted + gone, 0)} are there and not noted"
+        unnoted = max(there - noted + gone, 0)
+        words = f"{_are(gone, 'blob')} noted and not there, {_are(unnoted, 'blob')} there and not noted"
         yield Finding("index", f"index/{Index.FILE}", words, Severity.NOTE, lambda: sum(reconcile(layout, index)))
     unheld = sum(not is_there(layout, member.content or member.digest) for member in index.members())
     if unheld:
-        words = f"{unheld} members of repositories are known whose content is not here; it is fetched when it is wanted"
+        words = f"{_are(unheld, 'member')} known of repositories whose content is not here: it is fetched when wanted"
         yield Finding("members", f"index/{Index.FILE}", words, Severity.NOTE)
+
+
+def _are(count: int, noun: str) -> str:
+    return f"{number(count, noun)} {'is' if count == 1 else 'are'}"
 
 
 def _noted(index: Index) -> Iterator[str]:

@@ -42,6 +42,7 @@ class Databases:
         self._thread = ThreadPoolExecutor(1, "facts")
         self.write_index = Writer(self._writers_index, lambda: self._writers_index, self._thread, LOSSES)
         self.write_catalog = Writer(self.catalog, self.catalog.transaction, self._thread, LOSSES)
+        self.write_index.is_lasting = self.write_catalog.is_lasting = not layout.trouble
 
     @property
     def lost(self) -> int:
@@ -81,6 +82,7 @@ class Databases:
         loop = asyncio.get_running_loop()
         self._begin()
         catalog, reader = await loop.run_in_executor(self._thread, traded)
+        self.write_index.is_lasting = self.write_catalog.is_lasting = True
         self.index.trade(reader)
         reader.close()
         catalog.close()

@@ -163,7 +163,7 @@ class Facts:
         before = sum(writer.lost for writer in writers)
         for writer in writers:
             await writer.flush()
-        if sum(writer.lost for writer in writers) > before:
+        if sum(writer.lost for writer in writers) > before or not all(writer.is_lasting for writer in writers):
             raise StoreFailed("it could not be written down, so a restart may forget it")
 
     # lists

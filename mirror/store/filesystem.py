@@ -18,6 +18,7 @@ from collections.abc import Iterator
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # not blocking: somebody may have planted a FIFO
 _WRITE = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_NOTHING = ".there-is-no-such-file"
 _NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
 
 
@@ -125,6 +126,16 @@ class Filesystem:
 
     def link(self, name: str, parent: int, second: str, second_parent: int) -> None:
         os.link(name, second, src_dir_fd=parent, dst_dir_fd=second_parent, follow_symlinks=False)
+
+    def is_linkable(self, directory: int, other: int) -> bool:
+        """Whether what is in one open directory can have a name in the other: of one file system, by one mount."""
+        if os.fstat(directory).st_dev != os.fstat(other).st_dev:
+            return False
+        try:
+            os.rename(_NOTHING, _NOTHING, src_dir_fd=directory, dst_dir_fd=other)
+        except OSError as error:
+            return error.errno != errno.EXDEV  # which the mounts decide, before anybody looks for the file
+        return True
 
     def move(self, name: str, parent: int, target: str, target_parent: int) -> None:
         os.rename(name, target, src_dir_fd=parent, dst_dir_fd=target_parent)

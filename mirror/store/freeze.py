@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
 import orjson
 
@@ -46,18 +47,7 @@ class FreezeNote:
 
     def read(self) -> Freeze | None:
         """What is noted, or None when nothing is."""
-        try:
-            descriptor, _ = self._files.open_to_read(_NAME, self._root)
-        except FileNotFoundError:
-            return None
-        except OSError:
-            return Freeze(0.0)  # somebody else's file, perhaps; but it is there
-        try:
-            return _parsed(self._files.read(descriptor, _LARGEST, 0))
-        except OSError:
-            return Freeze(0.0)
-        finally:
-            os.close(descriptor)
+        return _read(self._files, self._root)
 
     def write(self, freeze: Freeze) -> None:
         """Note it, lastingly: it is on disk when this returns."""
@@ -84,6 +74,33 @@ class FreezeNote:
         except OSError as error:
             raise StoreFailed(f"the note that upstreams are frozen cannot be removed: {error.strerror}") from error
         return was
+
+
+def noted_in(root: Path) -> Freeze | None:
+    """What is noted in a cache directory that a mirror may be using; None where there is none, or no way into it."""
+    try:
+        directory = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        return _read(Filesystem(), directory)
+    finally:
+        os.close(directory)
+
+
+def _read(files: Filesystem, root: int) -> Freeze | None:
+    try:
+        descriptor, _ = files.open_to_read(_NAME, root)
+    except FileNotFoundError:
+        return None
+    except OSError:
+        return Freeze(0.0)  # somebody else's file, perhaps; but it is there
+    try:
+        return _parsed(files.read(descriptor, _LARGEST, 0))
+    except OSError:
+        return Freeze(0.0)
+    finally:
+        os.close(descriptor)
 
 
 def _parsed(note: bytes) -> Freeze:

@@ -8,6 +8,8 @@ from typing import TypeAlias, TypeVar
 
 from cachetools import LRUCache
 
+from mirror.errors import StoreFailed
+from mirror.store.brought import note_brought
 from mirror.store.catalog import Catalog, Key, Note
 from mirror.store.databases import Databases
 from mirror.store.facts import Facts
@@ -46,6 +48,11 @@ class ImageFacts:
     def pulled(self, name: Name, when: float) -> None:
         """Note that a client was given this manifest, by the wall clock."""
         self._pulls.pulled(name, when)
+
+    def brought(self, name: Name, when: float) -> None:
+        """Note that this image has come in a bundle, by the wall clock: that keeps it as a pull would."""
+        self._pulls.flush()
+        self._databases.write_index.submit(lambda index: note_brought(index, name, when))
 
     def note_pulls(self) -> None:
         """Hand the pulls to the writer that wait to be written down."""
@@ -104,12 +111,14 @@ class ImageFacts:
         return await self._ask(Images.pins)
 
     async def pin(self, pattern: str) -> None:
-        """Keep what this means from being evicted; it is on disk when this returns. Raises one of LOSSES."""
+        """Keep what this means from being evicted; it is on disk when this returns. Raises StoreFailed, LOSSES."""
+        self._see_that_it_lasts()
         await self._change(lambda images: images.pin(pattern))
         await self._note_pin(Note(pin_key(pattern), {}))
 
     async def unpin(self, pattern: str) -> bool:
-        """Let go of a pattern; whether there was such a one. Raises one of LOSSES."""
+        """Let go of a pattern; whether there was such a one. Raises StoreFailed, or one of LOSSES."""
+        self._see_that_it_lasts()
         await self._note_pin(Note(pin_key(pattern), None))
         return await self._change(lambda images: images.unpin(pattern))
 
@@ -137,6 +146,12 @@ class ImageFacts:
         self._databases.write_index.submit(lambda index: Images(index).forget(going.names))
         await self._databases.flush()
         return await self._remove(going.stored)
+
+    def _see_that_it_lasts(self) -> None:
+        if not self._databases.write_index.is_lasting:
+            raise StoreFailed(
+                "the disk cannot be used just now, so that it would soon be forgotten: nothing was changed"
+            )
 
     async def _ask(self, question: Callable[[Images], T]) -> T:
         self._pulls.flush()

@@ -45,6 +45,7 @@ LEFT JOIN blobs ON blobs.digest = above.digest LEFT JOIN images ON content = abo
 """
 _PULLED = "INSERT INTO images SELECT ?, ?, ?, ?, ?, ?, ?, NULL, EXISTS (SELECT 1 FROM blobs WHERE digest = ?)"
 _PULLED_AGAIN = "UPDATE images SET last_pull = ?, worth = ? WHERE upstream = ? AND repository = ? AND digest = ?"
+_KNOWN = "SELECT last_pull, worth FROM images WHERE upstream = ? AND repository = ? AND digest = ?"
 _WHOLE = """
 SELECT images.digest FROM needs JOIN images ON images.content = needs.parent AND images.held = 1
 WHERE needs.child = ? AND images.upstream = ? AND images.repository = ? ORDER BY last_pull DESC LIMIT 1
@@ -194,21 +195,26 @@ class Images:
             is_pinned(self._index, content) or pins.covering((upstream, repository), digest, tags) is not None,
         )
 
-    def _note_pull(self, name: Name, when: float) -> None:
-        if self._note_another(name, when):
-            return
+    def noted_as(self, name: Name) -> Name:
+        """The image that a pull of this is one of: itself, or the one that it is only a part of."""
+        if any(self._index.read(_KNOWN, name)):
+            return name
+        whole = next(self._index.read(_WHOLE, (self._content(name), *name[:2])), None)
+        return name if whole is None else (*name[:2], whole[0])
+
+    def _content(self, name: Name) -> str:
         member = self._index.member(*name)
-        content = name[2] if member is None or member.content is None else member.content
-        whole = next(self._index.read(_WHOLE, (content, *name[:2])), None)
-        if whole is not None:
-            self._note_another((*name[:2], whole[0]), when)
-        else:
-            self._index.write(_PULLED, (*name, content, when, when, when, content))
+        return name[2] if member is None or member.content is None else member.content
+
+    def _note_pull(self, name: Name, when: float) -> None:
+        image = self.noted_as(name)
+        if not self._note_another(image, when):
+            content = self._content(image)
+            self._index.write(_PULLED, (*image, content, when, when, when, content))
 
     def _note_another(self, name: Name, when: float) -> bool:
         """Note a pull of an image that was pulled before; whether it is one."""
-        query = "SELECT last_pull, worth FROM images WHERE upstream = ? AND repository = ? AND digest = ?"
-        known = next(self._index.read(query, name), None)
+        known = next(self._index.read(_KNOWN, name), None)
         if known is None:
             return False
         last_pull, before = known

@@ -16,18 +16,19 @@ quarantine/                       files that were not what their names say
 
 from __future__ import annotations
 
+import logging
 import os
+import stat
 from pathlib import Path
 
 from mirror.errors import StoreBusy, StoreFailed
 from mirror.oci.digest import Digest
+from mirror.store.aside import set_aside
 from mirror.store.filesystem import Filesystem
+from mirror.store.signs import ALGORITHMS, VERSION, Root
 from mirror.store.tenancy import Tenancy
 
-VERSION = "1"
-ALGORITHMS = ("sha256", "sha512")
-_HARMLESS = {"lost+found", ".gitkeep"}  # what an otherwise empty volume may hold
-_FIRST = {"lock", "version"}  # made before anything else: a crash may have left no more than these
+_log = logging.getLogger(__name__)
 
 
 class _Kept(Tenancy):
@@ -38,7 +39,12 @@ class _Kept(Tenancy):
 
 
 class Layout:
-    """The cache directory, open and locked. Whoever opens it closes it."""
+    """The cache directory, open and locked. Whoever opens it closes it.
+
+    `trouble`: why it is not used as it is meant to be, as long as it is not (see `sheltered`).
+    """
+
+    trouble = ""
 
     def __init__(self, root: Path, filesystem: Filesystem, tenancy: Tenancy | None = None) -> None:
         """Make what is missing. Raises StoreBusy when others use it, StoreFailed when it cannot be used."""
@@ -56,12 +62,15 @@ class Layout:
             self.blobs = {name: self._directory(name, blobs) for name in ALGORITHMS}
             filesystem.sync(blobs)  # else a power failure may take them with everything that is synced within
             self.ingest = self._directory("ingest", self._root)
+            self._see_that_blobs_can_be_published()
             self.quarantine = self._directory("quarantine", self._root)
-            self._directory("catalog", self._root)
-            self._directory("index", self._root)
+            for name in ("catalog", "index"):
+                self._see_to(root / name)
+                self._directory(name, self._root)
         except OSError as error:
             self.close()
-            raise StoreFailed(f"the cache directory {root} cannot be used: {error.strerror}") from error
+            where = f" ({error.filename})" if isinstance(error.filename, str) else ""
+            raise StoreFailed(f"the cache directory {root} cannot be used: {error.strerror}{where}") from error
         except BaseException:
             self.close()
             raise
@@ -149,7 +158,7 @@ class Layout:
         one stays readable. A lock that is in place is kept.
         """
         kept = self._is_locked_in_place()
-        fresh = Layout(self.root, self.filesystem, _Kept() if kept else self.tenancy)
+        fresh = Layout(self.root, self.filesystem, self._keeping() if kept else self.tenancy)
         try:
             for old, new in zip(self._open, fresh._open, strict=True):
                 if not (kept and old == self._lock):
@@ -157,11 +166,32 @@ class Layout:
         finally:
             fresh.close()
 
+    def _keeping(self) -> Tenancy:
+        return _Kept()
+
     def _is_locked_in_place(self) -> bool:
         try:
             return os.path.samestat(os.stat(self.root / "lock"), os.fstat(self._lock))
         except OSError:
             return False
+
+    def _see_to(self, path: Path) -> None:
+        """What is remembered can be lost, so that a file in its place is set aside."""
+        try:
+            if not stat.S_ISREG(path.lstat().st_mode):
+                return
+        except FileNotFoundError:
+            return
+        _log.error("%s is a file; it is set aside, and what was remembered there is made again", path)
+        set_aside(path)
+
+    def _see_that_blobs_can_be_published(self) -> None:
+        for name, directory in self.blobs.items():
+            if not self.filesystem.is_linkable(self.ingest, directory):
+                raise StoreFailed(
+                    f"in {self.root}, ingest and blobs/{name} are mounted apart, so that nothing could be kept: "
+                    "mount the whole directory, and nothing within it"
+                )
 
     def _directory(self, name: str, parent: int) -> int:
         made = self._keep(self.filesystem.make_directory(name, parent))
@@ -175,35 +205,28 @@ class Layout:
     def _claim(self) -> None:
         """Take the lock before anything is made or believed, and refuse a directory that is not a cache of ours."""
         files = self.filesystem
-        names = set(files.names(self._root)) - _HARMLESS
-        version = self._version() if "version" in names else ""
-        if version not in ("", VERSION):
-            raise StoreFailed(f"the cache directory {self.root} has a layout that this version cannot read")
-        if not version and names - _FIRST:
-            raise StoreFailed(
-                f"{self.root} is not empty and not a cache of this program: name another storage.root, or empty it"
-            )
+        found = Root(self.root, self._root, files)
+        objection = found.objection()
+        if objection is not None:
+            raise StoreFailed(objection)
         lock, _ = files.open_to_write("lock", self._root)
         self._lock = self._keep(lock)
         self._named.append(("lock", self._root, lock))
         if not self.tenancy.claim(files, lock):
-            holder = files.read(lock, 32, 0).decode("ascii", "replace").strip() or "unknown"
-            raise StoreBusy(
-                f"the cache directory {self.root} is in use by another mirror (process {holder}): "
-                "stop that one, or give each its own storage.root"
-            )
-        if not version:
+            raise self._taken(lock)
+        if found.has_lost_its_version:
+            _log.warning("the cache directory %s has lost its note of its version, which is written anew", self.root)
+        if not found.version:
             self._write_version()
         if os.fstat(self._root).st_uid == os.geteuid():
             os.fchmod(self._root, 0o700)
 
-    def _version(self) -> str:
-        descriptor, _ = self.filesystem.open_to_read("version", self._root)
-        try:
-            text = self.filesystem.read(descriptor, 32, 0).decode("ascii", "replace")
-            return text.strip("\0\n ")  # zeros are what a power failure makes of a note that was not synced yet
-        finally:
-            os.close(descriptor)
+    def _taken(self, lock: int) -> StoreBusy:
+        holder = self.filesystem.read(lock, 32, 0).decode("ascii", "replace").strip() or "unknown"
+        return StoreBusy(
+            f"the cache directory {self.root} is in use by another mirror (process {holder}): "
+            "stop that one, or give each its own storage.root"
+        )
 
     def _write_version(self) -> None:
         descriptor, _ = self.filesystem.open_to_write("version", self._root)

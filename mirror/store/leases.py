@@ -48,8 +48,12 @@ class Leases:
 
     def renew(self, layout: Layout) -> None:
         """Go on with the file that is in the directory now; who holds a lease has it no more. Raises OSError."""
-        if self._file >= 0:
-            fresh, _ = self._files.open_to_write("leases", layout.directory)
+        if self._siblings.count == 1:
+            return
+        fresh, _ = self._files.open_to_write("leases", layout.directory)
+        if self._file < 0:
+            self._file = fresh
+        else:
             os.dup2(fresh, self._file, inheritable=False)
             os.close(fresh)
 

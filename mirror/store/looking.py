@@ -12,8 +12,8 @@ from mirror.oci.digest import Digest
 from mirror.store.filesystem import Filesystem
 from mirror.store.images import Images
 from mirror.store.index import DatabaseError, Index
-from mirror.store.layout import ALGORITHMS
 from mirror.store.open_blob import OpenBlob
+from mirror.store.signs import ALGORITHMS
 
 _TABLES = {"images", "needs", "pins", "blobs"}
 

@@ -11,7 +11,7 @@ import logging
 import time
 from pathlib import Path
 
-from mirror.errors import StoreBusy
+from mirror.errors import StoreBusy, StoreFailed
 from mirror.store.databases import LOSSES, Databases
 from mirror.store.filesystem import Filesystem
 from mirror.store.layout import Layout
@@ -36,6 +36,11 @@ async def claim(root: Path, filesystem: Filesystem, tenancy: Tenancy) -> Layout:
         await asyncio.sleep(_LOOK)
 
 
+async def enter(root: Path, filesystem: Filesystem, tenancy: Tenancy, durable: bool) -> tuple[Layout, Databases]:
+    """The directory with its databases, begun, for the caller to close. Raises StoreBusy, StoreFailed."""
+    return await entered(await claim(root, filesystem, tenancy), durable)
+
+
 async def begin(layout: Layout, databases: Databases, durable: bool) -> None:
     """Act upon how the last run ended, note that this one has begun, and let the other processes in.
 
@@ -51,6 +56,26 @@ async def begin(layout: Layout, databases: Databases, durable: bool) -> None:
         except LOSSES as error:
             _log.warning("what the databases knew could not be brought together: %s", error)
     layout.admit()
+
+
+async def entered(layout: Layout, durable: bool) -> tuple[Layout, Databases]:
+    """The same with a directory that has been claimed. When it raises, it has closed that."""
+    try:
+        databases = Databases(layout)
+    except BaseException:
+        layout.close()
+        raise
+    try:
+        await begin(layout, databases, durable)
+    except BaseException as error:
+        try:
+            await databases.aclose()
+        finally:
+            await asyncio.to_thread(finish, layout, None)
+        if isinstance(error, LOSSES):
+            raise StoreFailed(f"the cache directory {layout.root} cannot be used: {error}") from error
+        raise
+    return layout, databases
 
 
 def finish(layout: Layout, durable: bool | None) -> None:

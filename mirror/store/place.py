@@ -1,5 +1,7 @@
 """Notices that the cache directory is no longer where it was (removed, replaced, unmounted), and takes the one that is.
 
+The same where its disk could not be used at the start, and can now.
+
 Until then nothing is kept, and what is asked for passes through. What has been opened stays readable.
 """
 
@@ -7,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 
 from mirror.errors import StoreError
@@ -16,6 +19,10 @@ from mirror.store.layout import Layout
 from mirror.store.leases import Leases
 
 _EVERY = 1.0  # seconds between two looks, which are a dozen of stats
+_SELDOM = 2.0  # seconds between two tries to use a disk that could not be used
+_PART = 10  # and as many times what the last one took: it reads the databases
+_BACK = "the disk can be used again, and the cache directory has been taken up"
+_OTHER = "the cache directory was removed or replaced; the one that is there now has been taken"
 
 _log = logging.getLogger(__name__)
 
@@ -28,14 +35,18 @@ class Place:
         self._databases = databases
         self._leases = leases
         self._durable = durable
-        self._said = ""  # why it could not be taken, as far as the log has it
+        self._said = {layout.trouble}  # why it could not be taken, as far as the log has it
         self._owed = False  # another one is there, and has not been taken wholly
 
     async def watch(self, renewed: Callable[[], Awaitable[None]]) -> None:
         """Look again and again, until cancelled; `renewed` is awaited when another directory was taken."""
+        pause = _EVERY
         while True:
-            await asyncio.sleep(_EVERY)
-            if await self.look():
+            await asyncio.sleep(pause)
+            begun = time.monotonic()
+            taken = await self.look()
+            pause = max(_SELDOM, _PART * (time.monotonic() - begun)) if self._layout.trouble else _EVERY
+            if taken:
                 await renewed()
 
     async def look(self) -> bool:
@@ -46,16 +57,20 @@ class Place:
         except OSError:
             return False  # what cannot be looked at may well be there
         self._owed = True
+        was_refused = bool(self._layout.trouble)
         try:
             await asyncio.to_thread(self._layout.renew)
             self._leases.renew(self._layout)
             await self._databases.renew(self._layout)
             await opening.begin(self._layout, self._databases, self._durable)
         except (StoreError, *LOSSES) as error:
-            if self._said != str(error):
-                self._said = str(error)
-                _log.error("the cache directory is gone, and nothing is kept until it is back: %s", error)
+            if str(error) not in self._said:
+                self._said.add(str(error))
+                _log.error(
+                    "the cache directory is gone, or cannot be used; nothing is kept until it is back: %s", error
+                )
             return False
-        self._said, self._owed = "", False
-        _log.warning("the cache directory was removed or replaced; the one that is there now has been taken")
+        self._said.clear()
+        self._owed = False
+        _log.warning(_BACK if was_refused else _OTHER)
         return True

@@ -7,7 +7,6 @@ what it knew of the files from the files.
 from __future__ import annotations
 
 import logging
-import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
@@ -17,6 +16,7 @@ from typing import TypeVar
 
 from mirror.errors import Malformed, StoreFailed
 from mirror.oci.digest import Digest
+from mirror.store.aside import set_aside
 from mirror.store.catalog import Catalog, Key, Note, TagRecord, member_note, noted_member
 from mirror.store.images import PIN, Images
 from mirror.store.index import TOLD, DatabaseError, Index, TagRow
@@ -48,10 +48,8 @@ def open_database(kind: type[D], directory: Path) -> D:
         if not is_broken(error):
             raise StoreFailed(f"the {name} in {directory} cannot be opened: {error}") from error
         _log.error("the %s is broken (%s); it is set aside and made again from what is on disk", name, error)
-    aside = directory.with_name(f"{directory.name}.broken")
     try:
-        shutil.rmtree(aside, ignore_errors=True)
-        directory.rename(aside)
+        set_aside(directory)
         directory.mkdir(mode=0o700)
         return kind(directory)
     except (OSError, DatabaseError) as error:

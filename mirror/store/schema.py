@@ -64,6 +64,14 @@ CREATE INDEX IF NOT EXISTS images_by_rank ON images (held, worth - coalesce(hand
 CREATE INDEX IF NOT EXISTS unmeasured_images ON images (held) WHERE handicap IS NULL;
 CREATE INDEX IF NOT EXISTS images_by_content ON images (content, held);
 CREATE INDEX IF NOT EXISTS images_by_digest ON images (digest);
+CREATE TABLE IF NOT EXISTS brought (
+    upstream TEXT NOT NULL,
+    repository TEXT NOT NULL,
+    digest TEXT NOT NULL,         -- of an image that came in a bundle, which is noted as a pull
+    noted REAL NOT NULL,          -- as its last pull, unless there has been a later one
+    before REAL,                  -- when a client was last given it until then; NULL: never
+    PRIMARY KEY (upstream, repository, digest)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS pins (pattern TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS loose (digest TEXT PRIMARY KEY, last_use REAL NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS loose_by_use ON loose (last_use);
@@ -104,6 +112,9 @@ CREATE TRIGGER IF NOT EXISTS need_gone AFTER DELETE ON needs BEGIN
 END;
 CREATE TRIGGER IF NOT EXISTS image_noted AFTER INSERT ON images BEGIN
     DELETE FROM loose WHERE digest = new.content;
+END;
+CREATE TRIGGER IF NOT EXISTS image_forgotten AFTER DELETE ON images BEGIN
+    DELETE FROM brought WHERE upstream = old.upstream AND repository = old.repository AND digest = old.digest;
 END;
 CREATE TRIGGER IF NOT EXISTS image_gone AFTER DELETE ON images BEGIN
     INSERT OR IGNORE INTO loose SELECT digest, last_use FROM blobs WHERE digest = old.content

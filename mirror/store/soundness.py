@@ -8,6 +8,7 @@ from pathlib import Path
 from mirror.store.index import DatabaseError
 
 _BROKEN = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_REFUSED = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
 
 
 def check(path: Path) -> None:
@@ -24,6 +25,9 @@ def check_thoroughly(path: Path) -> None:
 
 
 def _check(path: Path, question: str) -> None:
+    for one in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
+        if one.exists() and not one.is_file():
+            raise DatabaseError(f"{one.name} is no file")
     if not path.exists():
         return
     connection = sqlite3.connect(path, timeout=2, isolation_level=None)
@@ -40,3 +44,8 @@ def _check(path: Path, question: str) -> None:
 def is_broken(error: DatabaseError) -> bool:
     """Whether the file is at fault, and not a full disk or somebody who holds it: those pass, and the file is good."""
     return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF in _BROKEN
+
+
+def is_refused(error: DatabaseError) -> bool:
+    """Whether the disk did not let it be read or written."""
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF in _REFUSED

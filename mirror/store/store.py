@@ -51,17 +51,15 @@ class Store:
 
     def __init__(
         self,
-        layout: Layout,
+        entered: tuple[Layout, Databases],
         room: Room,
         durable: bool,
         siblings: Siblings,
     ) -> None:
-        """Open the databases. Raises StoreFailed."""
-        self._layout = layout
+        self._layout, self._databases = layout, databases = entered
         self._durable = durable
         self.siblings = siblings
         self.freeze_note = FreezeNote(layout)
-        self._databases = databases = Databases(layout)
         self._pause = Pause()
         self._threads = Threads(self._pause.look_at)
         self.alongside = Alongside(layout)
@@ -76,7 +74,7 @@ class Store:
         hearsay = Hearsay(siblings, self.blobs, self.facts, self.house)
         self._publishing = Publishing(self._threads, self.house, self.blobs, hearsay)
         self._keeping: list[asyncio.Task[None]] = []
-        self._begun = self._closing = self._closed = False
+        self._closing = self._closed = False
 
     @classmethod
     async def open(
@@ -92,18 +90,17 @@ class Store:
 
         `siblings` use it, too. Of them the one that begins has it open before the others get it.
         """
-        layout = await opening.claim(root, filesystem or Filesystem(), Tenancy.of(siblings))
-        try:
-            store = cls(layout, room, durable, siblings)
-        except BaseException:
-            layout.close()
-            raise
+        entered = await opening.enter(root, filesystem or Filesystem(), Tenancy.of(siblings), durable)
+        return await cls.of(entered, room, durable, siblings)
+
+    @classmethod
+    async def of(cls, entered: tuple[Layout, Databases], room: Room, durable: bool, siblings: Siblings) -> Self:
+        """The same over what has been entered; when it raises, it has closed that."""
+        store = cls(entered, room, durable, siblings)
         try:
             await store._begin()
-        except BaseException as error:
+        except BaseException:
             await store._close()
-            if isinstance(error, LOSSES):
-                raise StoreFailed(f"the cache directory {root} cannot be used: {error}") from error
             raise
         return store
 
@@ -118,6 +115,11 @@ class Store:
         self.house.note_uses()
         await self.flush()
         await self._close()
+
+    @property
+    def is_sheltered(self) -> bool:
+        """Whether the disk could not be used when it was opened, and still cannot."""
+        return bool(self._layout.trouble)
 
     @property
     def size(self) -> int:
@@ -222,8 +224,6 @@ class Store:
             await self._threads.run_slowly(ingest.take_up)
 
     async def _begin(self) -> None:
-        await opening.begin(self._layout, self._databases, self._durable)
-        self._begun = True
         try:
             await self.house.measure()
         except LOSSES as error:
@@ -246,4 +246,4 @@ class Store:
 
     def _close_layout(self) -> None:
         self._threads.close()
-        opening.finish(self._layout, self._durable if self._begun else None)
+        opening.finish(self._layout, self._durable)

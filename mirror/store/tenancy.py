@@ -6,6 +6,7 @@ several has a note of its own there while it runs, which is left behind by one t
 
 from __future__ import annotations
 
+import errno
 import os
 from dataclasses import dataclass
 
@@ -36,14 +37,27 @@ class Tenancy:
 
         What it says is the process to stop: of several it is their parent, by which they know one another.
         """
-        holder = f"{os.getppid() if self.is_shared else os.getpid()}\n".encode()
         if not self.begins:
-            return files.lock_shared(lock) and files.read(lock, 32, 0) == holder
+            if not files.lock_shared(lock):
+                return False
+            said = files.read(lock, 32, 0)
+            if not said:
+                raise OSError(errno.ENOSPC, "whose it is does not stand in its lock")
+            return said == self.holder
         if not files.lock(lock):
             return False
-        files.truncate(lock, 0)
-        files.write(lock, holder, 0)
+        self.say(files, lock)
         return True
+
+    @property
+    def holder(self) -> bytes:
+        """What the lock says when it is ours."""
+        return f"{os.getppid() if self.is_shared else os.getpid()}\n".encode()
+
+    def say(self, files: Filesystem, lock: int) -> None:
+        """Write that down. Where a lock has said something before, that takes no room on a full disk."""
+        files.write(lock, self.holder, 0)
+        files.truncate(lock, len(self.holder))
 
     def enter(self, files: Filesystem, root: int) -> bool:
         """Note that this process runs; whether the one before it with this number had ended tidily.

@@ -41,6 +41,7 @@ class Writer(Generic[T]):
         self._draining: asyncio.Future[None] | None = None
         self._due: asyncio.TimerHandle | None = None  # when the next batch begins by itself
         self.lost = 0
+        self.is_lasting = True  # else what is written is forgotten before long
 
     def submit(self, write: Callable[[T], None], written: Callable[[], None] | None = None) -> None:
         """Let `write` run in the next batch, and then `written` on this thread, whether or not the batch was lost."""

@@ -16,6 +16,7 @@ _MOST = frozenset(
         "mirror_build",
         "mirror_cache_bytes",
         "mirror_cache_limit_bytes",
+        "mirror_disk_unusable",
         "mirror_frozen",
         "mirror_scrub_last_finished_timestamp_seconds",
         "mirror_scrub_total_bytes",

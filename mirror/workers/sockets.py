@@ -6,14 +6,14 @@ keeps what waits in it for the next worker. The operator's listener is one that 
 
 from __future__ import annotations
 
+import contextlib
 import errno
-import os
 import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from mirror.config.addresses import ListenAddress
-from mirror.errors import MirrorError
+from mirror.unbound import cannot_listen
 
 _BACKLOG = 1024  # connections that the kernel keeps for each worker; a whole cluster may come at once
 
@@ -42,6 +42,12 @@ class Sockets:
         for one in (*self.admin, *(each for own in self.registry for each in own)):
             one.close()
 
+    def unlisten(self, number: int) -> None:
+        """Have nobody wait for this worker: the kernel refuses who does, and deals to the others until it listens."""
+        for one in self.registry[number]:
+            with contextlib.suppress(OSError):  # it does not listen
+                one.shutdown(socket.SHUT_RD)
+
     def of(self, number: int) -> Sockets:
         """Those of this worker alone; this process's copies of the others' are let go."""
         for other, theirs in enumerate(self.registry):
@@ -59,8 +65,8 @@ def bind(registry: Sequence[ListenAddress], admin: Sequence[ListenAddress], coun
     made: list[socket.socket] = []
     try:
         # A column for each worker, a row for each address.
-        rows = [row for address in registry for row in _rows(address, count, made)]
-        shared = [row[0] for address in admin for row in _rows(address, 1, made)]
+        rows = [row for address in registry for row in _rows(address, count, made, "server.listen")]
+        shared = [row[0] for address in admin for row in _rows(address, 1, made, "admin.listen")]
     except BaseException:
         for one in made:
             one.close()
@@ -68,7 +74,7 @@ def bind(registry: Sequence[ListenAddress], admin: Sequence[ListenAddress], coun
     return Sockets(tuple(zip(*rows, strict=True)), tuple(shared))
 
 
-def _rows(address: ListenAddress, count: int, made: list[socket.socket]) -> Iterator[list[socket.socket]]:
+def _rows(address: ListenAddress, count: int, made: list[socket.socket], setting: str) -> Iterator[list[socket.socket]]:
     try:
         for family, place in _places(address):
             row = []
@@ -77,8 +83,7 @@ def _rows(address: ListenAddress, count: int, made: list[socket.socket]) -> Iter
                 row.append(one)
             yield row
     except OSError as error:
-        reason = error.strerror if isinstance(error, socket.gaierror) or not error.errno else os.strerror(error.errno)
-        raise MirrorError(f"cannot listen on {address}: {reason}") from error
+        raise cannot_listen(address, setting, error) from error
 
 
 def _places(address: ListenAddress) -> Iterator[tuple[int, tuple[object, ...]]]:

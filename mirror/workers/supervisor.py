@@ -21,12 +21,12 @@ from mirror.workers.frames import CAME, COMPLETE, STOP
 from mirror.workers.hub import Hub
 from mirror.workers.pauses import Pauses
 from mirror.workers.post import Post
-from mirror.workers.signals import Signals
+from mirror.workers.signals import Signals, ending
 from mirror.workers.silence import Silence
 from mirror.workers.sockets import Sockets
 
-_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
 _LOOK = 0.5  # seconds between two looks at who is alive
+_LATE = 1.0  # seconds that nobody is to wait for a successor where others serve
 
 _log = structlog.get_logger(__name__)
 
@@ -61,7 +61,7 @@ class Supervisor:
         self._terms = terms
         self._sockets = sockets
         self._notifier = notifier
-        self._signals = Signals(_SIGNALS)
+        self._signals = Signals([*ending(), signal.SIGCHLD])
         self._forking = Forking(terms.count, sockets, self._signals)
         self._workers = [_Worker(Pauses(), Silence(terms.patience)) for _ in range(terms.count)]
         self._begun = False  # all of them have served
@@ -150,7 +150,7 @@ class Supervisor:
             elif self._deadline is None:
                 _log.info("stopping: no new requests; running ones may finish", grace=self._terms.grace)
                 self._end(0)
-            else:
+            elif number != signal.SIGHUP:
                 self._code = 128 + number  # as shells report it
                 self._kill_all()
 
@@ -182,7 +182,7 @@ class Supervisor:
         board = self._forking.board
         bury(self._forking.pages, number, board.row(number).incarnation)
         board.ended(number)
-        pid, worker.pid, worker.serves = worker.pid, None, False
+        served, pid, worker.pid, worker.serves = worker.serves, worker.pid, None, False
         if self._deadline is not None:
             self._code = self._code or (code if code > 0 else 0)
             return
@@ -196,6 +196,8 @@ class Supervisor:
         now = time.monotonic()
         pause = worker.pauses.after(now)
         worker.due = now + pause
+        if (not served or pause >= _LATE) and any(one.serves for one in self._workers):
+            self._sockets.unlisten(number)
         how = {"signal": -code} if code < 0 else {"code": code}
         _log.error("a worker has ended, and is replaced", number=number, pid=pid, again_in=pause, **how)
 

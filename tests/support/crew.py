@@ -97,7 +97,10 @@ def said(client: socket.socket, order: str) -> dict[str, Any]:
 
 @contextmanager
 def crew(home: Path, environ: Mapping[str, str] | None = None, **orders: Any) -> Iterator[Crew]:
-    """`orders`: `count`, `loop`, `fails`, the number of the worker that cannot begin, and the spans of `Terms`."""
+    """`orders`: `count`, `loop`, the spans of `Terms`, and the number of a worker that cannot begin.
+
+    That is `fails`, and `lacks` one whose successors cannot.
+    """
     log = home / "crew.log"
     command = [sys.executable, "-m", "tests.support.crew", json.dumps(orders)]
     with (
@@ -172,7 +175,7 @@ async def _work(post: Post) -> None:
         server.close()
 
 
-def _main(count: int, loop: str = "asyncio", fails: int = -1, **spans: float) -> int:
+def _main(count: int, loop: str = "asyncio", fails: int = -1, lacks: int = -1, **spans: float) -> int:
     configure(Log(format="json"), stream_to(2), {})
     local = [ListenAddress("127.0.0.1", 0)]
     sockets = bind(local, local, count)
@@ -180,7 +183,7 @@ def _main(count: int, loop: str = "asyncio", fails: int = -1, **spans: float) ->
     post = Supervisor(Terms(count, **{"grace": 1.0, **spans}), sockets, Notifier(os.environ)).run()
     if isinstance(post, int):
         return post
-    if post.number == fails:
+    if post.number == fails or (post.number == lacks and post.incarnation > count):
         print("cannot begin", file=sys.stderr)
         return 3
     with asyncio.Runner(loop_factory=LOOPS[loop]) as runner:

@@ -43,6 +43,7 @@ NAMES = {
     "mirror_scrub_last_finished_timestamp_seconds": ("gauge", set()),
     "mirror_client_connections": ("gauge", set()),
     "mirror_connections_refused": ("counter", set()),
+    "mirror_disk_unusable": ("gauge", set()),
     "mirror_frozen": ("gauge", set()),
     "mirror_workers": ("gauge", set()),
     "mirror_worker_restarts": ("counter", set()),

@@ -31,6 +31,17 @@ def test_a_directory_is_made_once_and_opened_twice(root: int, tmp_path: Path) ->
     assert stat.S_IMODE((tmp_path / "inner").stat().st_mode) == 0o700
 
 
+def test_directories_of_one_file_system_can_have_the_same_file_and_others_cannot(root: int) -> None:
+    inner = DISK.make_directory("inner", root)
+    elsewhere = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        assert [DISK.is_linkable(root, other) for other in (root, inner, elsewhere)] == [True, True, False]
+        assert DISK.names(root) == ["inner"]
+    finally:
+        os.close(inner)
+        os.close(elsewhere)
+
+
 def test_a_link_is_no_directory(root: int, tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to("real")

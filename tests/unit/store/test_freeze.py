@@ -9,7 +9,7 @@ import pytest
 
 from mirror.errors import Refused, StoreFailed
 from mirror.store.filesystem import Filesystem
-from mirror.store.freeze import LONGEST_REASON, Freeze, FreezeNote, checked_reason
+from mirror.store.freeze import LONGEST_REASON, Freeze, FreezeNote, checked_reason, noted_in
 from tests.support.caches import layout_at
 from tests.support.faulty_disk import Fault, FaultyDisk
 
@@ -40,6 +40,15 @@ def test_what_is_noted_is_there_for_the_next_one_and_for_nobody_else(tmp_path: P
         assert [note.remove(), note.remove()] == [True, False]
         assert note.read() is None
     assert {path.name for path in tmp_path.iterdir()}.isdisjoint({"frozen", "frozen.new"})
+
+
+def test_it_can_be_read_while_a_mirror_uses_the_directory_and_nothing_is_made(tmp_path: Path) -> None:
+    assert noted_in(tmp_path / "none") is None
+    assert noted_in(tmp_path) is None
+    assert list(tmp_path.iterdir()) == []
+    with layout_at(tmp_path) as layout:
+        FreezeNote(layout).write(Freeze(NOW, "noon"))
+        assert noted_in(tmp_path) == Freeze(NOW, "noon")
 
 
 @pytest.mark.parametrize(

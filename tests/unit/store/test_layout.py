@@ -13,7 +13,8 @@ import pytest
 from mirror.errors import Malformed, StoreBusy, StoreFailed
 from mirror.oci.digest import Digest
 from mirror.store.filesystem import Filesystem
-from mirror.store.layout import ALGORITHMS, VERSION, Layout, ingest_digest, ingest_name
+from mirror.store.layout import Layout, ingest_digest, ingest_name
+from mirror.store.signs import ALGORITHMS, VERSION
 from tests.support.caches import descriptors, layout_at
 
 DISK = Filesystem()
@@ -53,6 +54,19 @@ def test_everything_is_made_where_it_is_said_to_be(tmp_path: Path) -> None:
     assert descriptors(root) == []
 
 
+class Apart(Filesystem):
+    """On which nothing gets from one directory into another."""
+
+    def is_linkable(self, directory: int, other: int) -> bool:
+        return super().is_linkable(directory, other) and directory == other
+
+
+def test_a_directory_in_which_nothing_could_be_published_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(StoreFailed, match=r"ingest and blobs/sha256 are mounted apart.*mount the whole"):
+        Layout(tmp_path, Apart())
+    assert descriptors(tmp_path) == []
+
+
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_a_blob_lies_under_its_algorithm(tmp_path: Path, algorithm: str) -> None:
     digest = Digest.of(b"data", algorithm)
@@ -89,6 +103,23 @@ def test_a_directory_that_is_not_ours_is_refused_and_left_as_it_is(tmp_path: Pat
     assert descriptors(tmp_path) == []
 
 
+@pytest.mark.parametrize("version", [None, b"", b"\n", b"\0" * 2])
+def test_a_cache_that_lost_its_version_is_known_by_its_rooms_and_keeps_all(
+    tmp_path: Path, version: bytes | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    Layout(tmp_path, DISK).close()
+    blob = tmp_path / "blobs" / "sha256" / ("a" * 64)
+    blob.touch()
+    (tmp_path / "index" / "index.db").touch()
+    (tmp_path / "version").unlink()
+    if version is not None:
+        (tmp_path / "version").write_bytes(version)
+    Layout(tmp_path, DISK).close()
+    assert (tmp_path / "version").read_text().strip("\0\n") == VERSION
+    assert blob.exists()
+    assert "has lost its note of its version" in caplog.text
+
+
 @pytest.mark.parametrize("version", ["2\n", "v1.0", "\udcff", "1" * 100])
 def test_another_layout_is_refused_and_left_as_it_is(tmp_path: Path, version: str) -> None:
     Layout(tmp_path, DISK).close()
@@ -113,6 +144,16 @@ def test_a_start_that_a_crash_cut_short_is_begun_again(tmp_path: Path, files: di
         (tmp_path / name).write_bytes(text)
     Layout(tmp_path, DISK).close()
     assert (tmp_path / "version").read_text().strip() == VERSION
+
+
+@pytest.mark.parametrize("name", ["catalog", "index"])
+def test_a_file_in_the_place_of_what_can_be_lost_is_set_aside(tmp_path: Path, name: str) -> None:
+    Layout(tmp_path, DISK).close()
+    (tmp_path / name).rmdir()
+    (tmp_path / name).write_bytes(b"anything")
+    Layout(tmp_path, DISK).close()
+    assert (tmp_path / name).is_dir()
+    assert (tmp_path / f"{name}.broken").read_bytes() == b"anything"
 
 
 @pytest.mark.parametrize("name", ["blobs", "blobs/sha256", "ingest", "quarantine", "catalog", "index", "version"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from mirror.store.leases import Leases
 from mirror.store.tenancy import Tenancy
 from mirror.tasks import end, spawn
 from tests.support.checker import until
+from tests.support.faulty_disk import Fault, FaultyDisk
 from tests.support.siblings import Family
 
 LONG = 30.0  # seconds, which nobody waits
@@ -134,4 +136,17 @@ async def test_one_process_alone_has_no_file_for_it(tmp_path: Path) -> None:
         assert not waited
     await leases.aclose()
     assert not (tmp_path / "leases").exists()
+    layout.close()
+
+
+async def test_who_had_no_file_for_it_at_first_has_one_when_the_directory_is_taken_anew(tmp_path: Path) -> None:
+    disk = FaultyDisk()
+    layout = Layout(tmp_path, disk, Tenancy.of(Family(2).members[0]))
+    disk.arm(0, Fault(errno.EROFS, lasting=True))
+    leases = Leases(layout, Family(2).members[0], _nothing)
+    assert not leases.are_shared
+    disk.disarm()
+    leases.renew(layout)
+    assert leases.are_shared
+    await leases.aclose()
     layout.close()

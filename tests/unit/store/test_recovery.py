@@ -89,6 +89,18 @@ def _replace(directory: Path) -> None:
         connection.close()
 
 
+def _replace_by_a_directory(directory: Path) -> None:
+    for path in list(directory.iterdir()):
+        path.unlink()
+        path.mkdir()
+        (path / "anything").touch()
+
+
+def _replace_all_by_a_file(directory: Path) -> None:
+    shutil.rmtree(directory)
+    directory.write_bytes(b"anything")
+
+
 LOSSES: dict[str, Callable[[Path], object]] = {
     "file removed": _remove,
     "directory removed": shutil.rmtree,
@@ -97,6 +109,8 @@ LOSSES: dict[str, Callable[[Path], object]] = {
     "cut": _cut,
     "emptied": _empty,
     "another program's": _replace,
+    "a directory in its place": _replace_by_a_directory,
+    "a file in the directory's place": _replace_all_by_a_file,
 }
 
 
@@ -145,7 +159,7 @@ def test_a_database_that_can_neither_be_opened_nor_set_aside_is_an_error(tmp_pat
         open_database(Index, tmp_path / "nowhere")
     (tmp_path / "database").mkdir()
     (tmp_path / "database" / Index.FILE).write_bytes(b"garbage" * 1000)
-    (tmp_path / "database.broken").touch()  # and no directory could be removed there
+    (tmp_path / "database.broken").symlink_to(tmp_path)  # and no directory could be removed there
     with pytest.raises(StoreFailed, match="cannot be made again"):
         open_database(Index, tmp_path / "database")
 

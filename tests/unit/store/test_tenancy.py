@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
 import pytest
 
-from mirror.errors import StoreBusy
+from mirror.errors import StoreBusy, StoreFailed
 from mirror.siblings import Alone
 from mirror.store.filesystem import Filesystem
 from mirror.store.layout import Layout
 from mirror.store.tenancy import Tenancy
+from tests.support.faulty_disk import NEVER, Fault, FaultyDisk
 from tests.support.siblings import Family
 
 FIRST, SECOND = Tenancy(0, 2, begins=True), Tenancy(1, 2, begins=False)
@@ -52,6 +54,24 @@ def test_strangers_are_kept_out_while_anybody_is_there(tmp_path: Path, stranger:
             Layout(tmp_path, Filesystem(), stranger)
         holder.close()
     Layout(tmp_path, Filesystem(), stranger).close()
+
+
+def test_others_are_not_kept_waiting_by_who_had_no_room_to_say_that_he_is_there(tmp_path: Path) -> None:
+    first = _opened(tmp_path, FIRST)
+    (tmp_path / "lock").write_text("")
+    with pytest.raises(StoreFailed, match="does not stand in its lock"):
+        Layout(tmp_path, Filesystem(), SECOND)
+    first.close()
+
+
+def test_who_has_it_is_said_in_place_of_what_was_said_before(tmp_path: Path) -> None:
+    (tmp_path / "lock").write_text("123456789012345\n")
+    disk = FaultyDisk()
+    disk.arm(NEVER, Fault(errno.ENOSPC))
+    Layout(tmp_path, disk).close()
+    about_the_lock = [call for call, name in disk.trace if name == "lock" and call in ("write", "truncate")]
+    assert about_the_lock == ["write", "truncate"]  # the other way round it would need room
+    assert (tmp_path / "lock").read_text() == f"{os.getpid()}\n"
 
 
 def test_the_others_of_another_mirror_are_kept_out(tmp_path: Path) -> None:

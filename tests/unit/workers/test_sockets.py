@@ -44,6 +44,35 @@ def test_connections_are_dealt_out_to_those_who_listen() -> None:
         sockets.close()
 
 
+def test_who_is_waited_for_no_more_is_dealt_nobody_until_he_listens_again() -> None:
+    sockets = bind([ANY], [ANY], 2)
+    try:
+        (first,), (second,) = sockets.registry
+        first.listen()
+        waiting = [socket.create_connection(first.getsockname(), 10) for _ in range(3)]
+        second.listen()
+        sockets.unlisten(0)
+        sockets.unlisten(0)
+        for client in waiting:
+            with client, pytest.raises(ConnectionResetError):
+                client.recv(1)
+        later = [socket.create_connection(second.getsockname(), 10) for _ in range(50)]
+        second.setblocking(True)
+        for _ in later:
+            second.accept()[0].close()
+        second.close()
+        first.listen()
+        with socket.create_connection(first.getsockname(), 10) as client:
+            first.setblocking(True)
+            taken, place = first.accept()
+            taken.close()
+            assert place == client.getsockname()
+        for client in later:
+            client.close()
+    finally:
+        sockets.close()
+
+
 def test_the_queue_of_a_socket_is_never_made_shorter() -> None:
     sockets = bind([ANY], [ANY], 2)
     try:
@@ -67,7 +96,8 @@ def test_an_address_that_is_taken_is_named_though_its_owner_would_share_it(secti
         taken.listen()
         address = ListenAddress("127.0.0.1", port_of(taken))
         wanted = {"registry": [ANY], "admin": [ANY], section: [ANY, address]}
-        with pytest.raises(MirrorError, match=f"^cannot listen on {address}: Address already in use$"):
+        setting = {"registry": "server.listen", "admin": "admin.listen"}[section]
+        with pytest.raises(MirrorError, match=f"^cannot listen on {address}: Address already in use .*{setting}"):
             bind(wanted["registry"], wanted["admin"], 2)
 
 

@@ -103,6 +103,20 @@ def test_connections_that_wait_for_a_dead_worker_are_answered_by_its_successor(t
         assert sum(b'"number": 0' in answer for answer in answers) > 0
 
 
+def test_nobody_waits_for_a_successor_that_does_not_come(tmp_path: Path) -> None:
+    with crew(tmp_path, count=2, lacks=0) as one:
+        one.begun()
+        os.kill(one.pid(0), signal.SIGKILL)
+        wait_until(lambda: one.events().count(REPLACED) == 2, "its successor has ended")
+        clients = [one.connect() for _ in range(50)]  # each way of dealing them out would have some wait for number 0
+        try:
+            for client in clients:
+                assert said(client, "who")["number"] == 1
+        finally:
+            for client in clients:
+                client.close()
+
+
 def test_one_that_ends_again_and_again_waits_ever_longer(tmp_path: Path) -> None:
     with crew(tmp_path, count=2) as one:
         one.begun()
@@ -149,7 +163,7 @@ def test_a_worker_that_cannot_begin_ends_the_whole_with_its_code(tmp_path: Path,
         assert "a worker has ended" not in one.printed
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_to_all_of_them_ends_them_tidily(tmp_path: Path, number: signal.Signals) -> None:
     """As a terminal sends it, or a service manager."""
     with crew(tmp_path, count=2) as one:
@@ -170,6 +184,18 @@ def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
         one.process.send_signal(signal.SIGTERM)
         assert one.ended() == 128 + signal.SIGTERM
         assert not any(map(is_alive, pids))
+
+
+def test_a_terminal_that_closes_says_so_more_than_once_and_ends_nothing_at_once(tmp_path: Path) -> None:
+    with crew(tmp_path, count=2) as one:
+        one.begun()
+        slow = one.pid(0)
+        os.kill(slow, signal.SIGSTOP)
+        os.killpg(one.process.pid, signal.SIGHUP)
+        wait_until(lambda: "stopping: no new requests; running ones may finish" in one.events(), "it is stopping")
+        os.killpg(one.process.pid, signal.SIGHUP)
+        os.kill(slow, signal.SIGCONT)
+        assert one.ended() == 0
 
 
 def test_who_does_not_end_in_time_is_killed(tmp_path: Path) -> None:
