@@ -114,20 +114,22 @@ def serve(config: Path | None) -> None:
 def check(config: Path | None) -> None:
     """Check the configuration, and show what it amounts to.
 
-    Every mistake is told at once, one a line, with its place and the key that was probably meant. Files and the
-    directory of the cache are looked at as this user and from here; nothing is made, nobody is asked, and no secret
-    is shown.
+    Every mistake is told at once, one a line, with its place and the key that was probably meant. Files, the
+    directory of the cache and the addresses to listen on are looked at as this user and from here; nothing is made,
+    no upstream is asked, and no secret is shown. Addresses that a mirror of this configuration has are no mistake.
 
     Example: mirror check --config mirror.yml
     """
+    from mirror.commands.startable import in_use, unusable_here
     from mirror.config.cautions import cautions
     from mirror.config.loading import find
     from mirror.config.summary import summarise
-    from mirror.config.surroundings import unusable
 
-    settings = load(config, unusable)
+    settings = load(config, unusable_here)
     for caution in cautions(settings):
         click.echo(f"warning: {caution}", err=True)
+    for address in in_use(settings):
+        click.echo(f"note: {address} is in use: by a mirror that runs", err=True)
     file = find(config, os.environ)
     click.echo(f"ok: {file}" if file is not None else "ok: the defaults, without a file")
     for line in summarise(settings):

@@ -50,7 +50,7 @@ class Publishing:
             self._store.images.note(str(document.digest), needs)
             await self._rest(len(needs))
         for image in self._images:
-            self._store.images.pulled((image.name.upstream, image.name.repository, str(image.digest)), when)
+            self._store.images.brought((image.name.upstream, image.name.repository, str(image.digest)), when)
             await self._rest()
 
     async def check(self) -> None:

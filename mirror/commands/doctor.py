@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from mirror.amounts import moment
 from mirror.commands.invocation import FAILED, config_option, fail, load
 from mirror.config.patterns import best, is_pattern
 from mirror.config.settings import Settings
@@ -24,6 +25,7 @@ from mirror.log.events import errors_alone
 from mirror.log.redaction import printable
 from mirror.oci.image_name import ImageName
 from mirror.pull.upstreams import HUB
+from mirror.store.freeze import noted_in
 
 _AT_ONCE = 16  # upstreams
 
@@ -39,7 +41,8 @@ def command(config: Path | None, as_json: bool, pull: str | None, upstreams: tup
     For each upstream that is named, or for all of them and this machine: its name in DNS, the connection and its
     certificate, the proxy, the clock, the answer to /v2/ and the login; the cache's disk, open files and ports. Run it
     as the user, in the environment and with the configuration of the mirror. Nothing is changed, and nothing is pulled
-    but by --pull, which looks at the upstream of that image alone. Upstreams are asked even where contact is frozen.
+    but by --pull, which looks at the upstream of that image alone. Upstreams are asked even where contact is
+    frozen, which is told.
 
     Ends with 1 when something is found that keeps pulls from working.
 
@@ -52,7 +55,7 @@ def command(config: Path | None, as_json: bool, pull: str | None, upstreams: tup
         fail(str(error))
     looking = _look(chosen) if upstreams or pull is not None else _look_everywhere(settings, chosen)
     with errors_alone():
-        findings = asyncio.run(looking)
+        findings = [*_frozen(settings), *asyncio.run(looking)]
     if as_json:
         click.echo(json.dumps({"ok": is_well(findings), "findings": [asdict(finding) for finding in findings]}))
     else:
@@ -76,6 +79,17 @@ def lines_of(findings: Iterable[Finding]) -> Iterator[str]:
         yield f"{bad} that {'keeps' if bad == 1 else 'keep'} pulls from working, {warned} to look after"
     else:
         yield "all is well"
+
+
+def _frozen(settings: Settings) -> Iterator[Finding]:
+    """That the mirror asks nobody, however well the upstreams are: so it is written in its directory."""
+    freeze = noted_in(settings.storage.root)
+    if freeze is None:
+        return
+    since = moment(freeze.since) if freeze.since else None
+    reason = f": {freeze.reason}" if freeze.reason else ""
+    words = f"the mirror asks no upstream: contact is frozen{f' since {since}' if since else ''}{reason}"
+    yield Finding(Level.WARNING, process.SUBJECT, "contact", words, "`mirror thaw` ends that")
 
 
 def _chosen(settings: Settings, names: Iterable[str]) -> Iterator[Examined]:

@@ -64,7 +64,8 @@ def lines_of(document: Document) -> Iterator[str]:
     """What people read."""
     would = document["dry_run"]
     for place, one in enumerate(document["going"], 1):
-        yield f"{place:>4}  {'would go' if would else 'went'}  {size(one['bytes']):>10}  {_name(one)}: {_why(one)}"
+        goes = "would go" if would else "went"
+        yield f"{place:>4}  {goes}  {size(one['bytes']):>10}  {_name(one)}: {_why(one)}{_with(one)}"
     if document["going_untold"]:
         yield f"      and {document['going_untold']} more"
     for one in document["staying"]:
@@ -90,6 +91,16 @@ def _name(one: Document) -> str:
 def _why(one: Document) -> str:
     pulled = "" if one["last_pull"] is None else f", last on {one['last_pull'][:10]}"
     return f"{one['why']}{pulled} ({number(one['blobs'], 'blob')})"
+
+
+def _with(one: Document) -> str:
+    """Images that are the same, in other repositories, or a part of it."""
+    others = one.get("others")
+    if not others:
+        return ""
+    more = f" and {one['others_untold']} more" if one["others_untold"] else ""
+    names = (other["image"] if other["digest"] == one["digest"] else _name(other) for other in others)
+    return f", and with it {', '.join(names)}{more}"
 
 
 def _kept(one: Document) -> str:

@@ -22,6 +22,7 @@ from mirror.oci.manifest import Kind, classify
 from mirror.oci.platform_choice import parse_platform
 from mirror.oci.platforms import platforms_of
 from mirror.stock.documents import read_document
+from mirror.store.brought import last_given
 from mirror.store.images import Image
 from mirror.store.looking import Looking
 
@@ -44,8 +45,9 @@ def command(config: Path | None, since: str, output: Path | None, as_json: bool)
     """Write a list of the images that were pulled lately, each with the platforms that are here of it.
 
     Another mirror brings them with `mirror pull -f images.txt`, or keeps them ready with `images: [{file: images.txt}]`
-    in its mirror.yml. An image stands there by its tags, or by its digest where no tag points to it any more. The
-    cache's directory is looked into, whether or not a mirror runs on it: be the user whose it is.
+    in its mirror.yml. An image stands there by its tags, or by its digest where no tag points to it any more. What was
+    only imported is left out until somebody pulls it. The cache's directory is looked into, whether or not a mirror
+    runs on it: be the user whose it is.
 
     Example: mirror record --since 30d --output images.txt
     """
@@ -75,7 +77,8 @@ def command(config: Path | None, since: str, output: Path | None, as_json: bool)
 def recorded(looking: Looking, since: float) -> Iterator[Recorded]:
     """What was pulled after this time of the wall clock, an entry for each tag, in the order of names."""
     for image in looking.images.list():
-        if image.last_pull < since:
+        last_pull = last_given(looking.index, (image.upstream, image.repository, image.digest))
+        if last_pull is None or last_pull < since:
             continue
         try:
             digest = Digest.parse(image.digest)
@@ -84,7 +87,7 @@ def recorded(looking: Looking, since: float) -> Iterator[Recorded]:
         platforms = _platforms(looking, image, digest)
         for reference in image.tags or (digest,):
             entry = Entry(ImageName(image.upstream, image.repository, reference), platforms)
-            yield Recorded(entry, image.digest, image.last_pull)
+            yield Recorded(entry, image.digest, last_pull)
 
 
 def _platforms(looking: Looking, image: Image, digest: Digest) -> tuple[str, ...]:

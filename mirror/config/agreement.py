@@ -59,7 +59,8 @@ def _addresses_taken_twice(settings: Settings) -> Iterator[Conflict]:
     for (first, taken), (second, address) in combinations(listens, 2):
         if collide(taken, address):
             place, other = (second, first) if _is_written(settings, second) else (first, second)
-            message = f"{', '.join(map(str, (taken, address)))} cannot both be listened on"
+            of, of_other = ("", "") if first == second else (f" of {'.'.join(first)}", f" of {'.'.join(second)}")
+            message = f"{taken}{of} and {address}{of_other} cannot both be listened on"
             yield Conflict(place, message, (place, other))
 
 

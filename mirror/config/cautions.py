@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from mirror.config.addresses import is_loopback
 from mirror.config.patterns import is_pattern
 from mirror.config.settings import Settings
 from mirror.config.upstream_agreement import login_key
@@ -11,6 +12,7 @@ from mirror.config.upstream_agreement import login_key
 
 def cautions(settings: Settings) -> Iterator[str]:
     """One line for each, with its place."""
+    yield from _open_to_others(settings)
     private = [name for name, upstream in settings.resolved_upstreams().items() if login_key(upstream) is not None]
     if settings.catalog and private:
         yield f"catalog: whoever may ask learns the names of what is pulled from {', '.join(private)} with a login"
@@ -29,3 +31,12 @@ def cautions(settings: Settings) -> Iterator[str]:
             if endpoint.startswith("http://"):
                 place = f"upstreams.{name}.{login}"
                 yield f"{place}: is never sent to {endpoint}, which is not https: that takes `insecure: true`"
+
+
+def _open_to_others(settings: Settings) -> Iterator[str]:
+    others = [str(address) for address in settings.admin.listen if not is_loopback(address.host)]
+    if others:
+        yield (
+            f"admin.listen: whoever reaches {', '.join(others)} may remove and import images, and is asked for no "
+            "password: leave it on 127.0.0.1, or keep all but the monitoring away from it"
+        )

@@ -26,6 +26,7 @@ _NO_CERTIFICATE = "holds no certificate in PEM that can be used"
 def unusable(settings: Settings) -> Iterator[Problem]:
     """Everything that a mirror started here and now, by this user, could not use."""
     yield from unusable_files(settings)
+    yield from _lists(settings)
     yield from _storage(settings.storage)
 
 
@@ -43,6 +44,13 @@ def unusable_files(settings: Settings) -> Iterator[Problem]:
         if receiver.secret_file is not None:
             hook = ("notifications", "endpoints", str(number), "secret_file")
             yield from _told(hook, _no_password(receiver.secret_file))
+
+
+def _lists(settings: Settings) -> Iterator[Problem]:
+    """A mirror that runs says so each time that it looks for them, and goes on: they may be there by then."""
+    for number, kept in enumerate(settings.images):
+        if kept.file is not None:
+            yield from _told(("images", str(number)), _of_file(kept.file))
 
 
 def _tls(tls: TLS) -> Iterator[Problem]:
@@ -105,6 +113,11 @@ def _unreadable(path: Path) -> str | None:
     except OSError as error:
         return f"cannot be read: {error.strerror}"
     return None
+
+
+def _of_file(path: Path) -> str | None:
+    problem = _unreadable(path)
+    return None if problem is None else f"file {problem}"
 
 
 def _no_certificate(path: Path) -> str | None:

@@ -10,13 +10,13 @@ from collections.abc import Iterator, Mapping
 from mirror.config.addresses import ListenAddress
 from mirror.config.settings import Settings
 from mirror.doctor.findings import Finding, Level
+from mirror.open_files import LEAST, needed
 from mirror.workers.cores import number_of
 from mirror.workers.shares import share_of
 
 SUBJECT = "machine"
 STEP = 3.0  # seconds for a port
 _ANY = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - replaced, not bound
-_EACH, _OTHERS = 3, 512  # open files for a client connection; for databases, upstreams and the rest
 _VARIABLES = ("https_proxy", "http_proxy", "no_proxy")
 
 
@@ -36,11 +36,19 @@ def descriptors(connections: int, hard: int) -> Finding:
 
     `connections` are those of one process.
     """
-    wanted = connections * _EACH + _OTHERS
+    wanted = needed(connections)
     if hard == resource.RLIM_INFINITY or hard >= wanted:
         return Finding(Level.OK, SUBJECT, "open files", f"up to {wanted} may be needed, and are allowed")
     words = f"up to {wanted} may be needed for limits.connections, and {hard} are allowed"
-    return Finding(Level.WARNING, SUBJECT, "open files", words, "raise LimitNOFILE of the unit, or `ulimit -Hn`")
+    if hard < LEAST:
+        words = f"at least {LEAST} are needed for the mirror to start, and {hard} are allowed"
+    return Finding(
+        Level.BAD if hard < LEAST else Level.WARNING,
+        SUBJECT,
+        "open files",
+        words,
+        "raise LimitNOFILE of the unit, or `ulimit -Hn`",
+    )
 
 
 def proxies(environment: Mapping[str, str]) -> Iterator[Finding]:

@@ -61,7 +61,7 @@ async def follow(transport: Transport, access: Access, url: URL, wanted: Wanted)
 async def _manifest(endpoint: Endpoint, repository: str, reference: str) -> Manifest:
     path, headers = f"manifests/{reference}", {"Accept": ACCEPT}
     question = Question("manifest", "GET", repository, path, Code.MANIFEST_UNKNOWN, headers=headers)
-    got = await answers.manifest_body(await endpoint.ask(question), _LIMIT)
+    got = await answers.manifest_body(await endpoint.ask(question), _LIMIT, reference)
     return classify(got.body, got.content_type)
 
 

@@ -25,7 +25,7 @@ _tag = re.compile(TAG, re.ASCII).fullmatch
 def parse_repository(text: str) -> str:
     """`text`, when it is a repository's name of at most 255 characters; else Malformed (NAME_INVALID)."""
     if len(text) > REPOSITORY_LENGTH or _repository(text) is None:
-        raise Malformed("not a repository name of the distribution specification", code=Code.NAME_INVALID)
+        raise Malformed(f"not a repository name of the distribution specification{_hint(text)}", code=Code.NAME_INVALID)
     return text
 
 
@@ -47,3 +47,9 @@ def names_registry(component: str) -> bool:
     Says nothing about whether it is a *valid* host, nor whether it is one that this mirror serves.
     """
     return "." in component or ":" in component or component == "localhost"
+
+
+def _hint(text: str) -> str:
+    lower = text.lower() if text.isascii() else text
+    is_one = len(text) <= REPOSITORY_LENGTH and lower != text and _repository(lower) is not None
+    return " (names are in lower case)" if is_one else ""

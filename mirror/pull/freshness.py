@@ -96,7 +96,7 @@ def judge(known: Known | None, policy: Policy, tag: str, now: float, asking: Ask
     if policy.immutable(tag):
         return Verdict.FRESH
     longest = _AGAIN if asking.no_cache and policy.honours_no_cache else FOR_EVER
-    # A try in vain that is yet to come was by a clock that has been set back since: then the check is older than it looks.
+    # A try in vain that is yet to come was by a clock that has been set back since: the check is older than it looks.
     if known.failed <= now and _within(known.checked, min(policy.tag_ttl, longest), now):
         return Verdict.FRESH
     if now - known.checked >= policy.horizon and not known.lasting:

@@ -34,13 +34,15 @@ _LINGER = 1.0  # seconds that what a client sends is thrown away, so that our an
 _TLS_BUFFER = 64 * 1024  # bytes: less than that, and each record would be waited for
 _TURNED_AWAY = 128  # connections at a time that hear why; a flood of them is cut off without a word
 
+_HANDSHAKE = b"\x16\x03"  # how TLS begins, in any version: RFC 8446, section 5.1
+
 _log = logging.getLogger(__name__)
 
 
 class Connection(Swift):
     """One client's connection. While an answer waits for the client, nothing else of it is held in our memory."""
 
-    __slots__ = ("_admitted", "_beginning", "_body", "_heading", "_watch")
+    __slots__ = ("_admitted", "_beginning", "_body", "_heading", "_tries_tls", "_watch")
 
     def __init__(self, server: RegistryServer) -> None:
         super().__init__(
@@ -76,6 +78,7 @@ class Connection(Swift):
         self._body: StreamReader = EMPTY_PAYLOAD  # of the last request
         self._beginning: asyncio.TimerHandle | None = None
         self._between = True
+        self._tries_tls = False
         self._peer = "-"
 
     @property
@@ -125,6 +128,7 @@ class Connection(Swift):
         heading, messages = self._heading, self._messages
         if heading is None:
             heading = self._heading = Heading(self.server.limits.head, self.force_close)
+            self._tries_tls = data.startswith(_HANDSHAKE) and self.ssl_context is None
         if not came:
             if data and not heading.goes_on(data, self.waiting == 0):
                 self._refuse_from(len(messages))
@@ -193,6 +197,8 @@ class Connection(Swift):
             _log.error("a request failed outside its handler", exc_info=exc)
         if request.writer.output_size > 0:
             raise ConnectionResetError("the answer has begun already")
+        if self._tries_tls:
+            return self.server.answering.reject_tls(request)
         return self.server.answering.reject(request, Code.BAD_REQUEST if status < 500 else Code.INTERNAL)
 
     @property

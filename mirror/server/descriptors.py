@@ -1,4 +1,4 @@
-"""How many clients the system lets us have at a time: each takes files, and at the end of them nothing works."""
+"""How many clients and fetches the system lets us have: each takes files, and at the end of them nothing works."""
 
 from __future__ import annotations
 
@@ -7,31 +7,46 @@ import resource
 import structlog
 
 from mirror.config.settings import Settings
+from mirror.errors import MirrorError
+from mirror.open_files import LEAST, Affordable, affordable_with, of_use
 
-_EACH = 3  # of a client: its socket, the duplicate that is sent by, and the blob
-_OTHERS = 256  # of everything else: upstreams, databases, fetches, those who are turned away
-
+_SEVERAL = 4  # times the fetches of one upstream there are files for, or none is made ahead of clients or in parts
 
 _log = structlog.get_logger(__name__)
 
 
-def affordable(settings: Settings) -> Settings:
-    """With no more clients than the system allows open files for, of which it allows more from now on if it can."""
+def affordable(settings: Settings) -> tuple[Settings, int]:
+    """With no more clients than the system allows open files for, and how many fetches may be under way.
+
+    It allows more files from now on if it can. Where they are few, what clients ask for has them all. Raises
+    MirrorError when they are too few for anything.
+    """
     limits = settings.limits
-    connections = allow_descriptors(limits.connections)
-    if connections == limits.connections:
-        return settings
-    _log.warning("the system allows too few open files for limits.connections", connections=connections)
-    return settings.model_copy(update={"limits": limits.model_copy(update={"connections": connections})})
+    found = allow_descriptors(limits.connections)
+    fewer: dict[str, int] = {}
+    if found.connections < limits.connections:
+        _log.warning("the system allows too few open files for limits.connections", connections=found.connections)
+        fewer["connections"] = found.connections
+    if found.under_way < limits.fetches_per_upstream * _SEVERAL:
+        _log.warning("the system allows too few open files to fetch ahead of clients", fetches=found.under_way)
+        at_once = min(limits.fetches_per_upstream, found.under_way)
+        fewer |= {"fetches_per_upstream": at_once, "prefetch": 0, "connections_per_blob": 1}
+    if fewer:
+        settings = settings.model_copy(update={"limits": limits.model_copy(update=fewer)})
+    return settings, found.under_way
 
 
-def allow_descriptors(connections: int) -> int:
-    """Let the process open as many files as so many clients may need; how many clients there may be, at least one."""
+def allow_descriptors(connections: int) -> Affordable:
+    """Let the process open as many files as so many clients may need, and fetches; how many there may be of both.
+
+    Raises MirrorError when it may not open enough for anything.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = connections * _EACH + _OTHERS
-    if soft == resource.RLIM_INFINITY or soft >= wanted:
-        return connections
-    allowed = wanted if hard == resource.RLIM_INFINITY else max(soft, min(wanted, hard))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
-    others = min(_OTHERS, allowed // 2)
-    return max(min((allowed - others) // _EACH, connections), 1)
+    allowed = wanted = of_use(connections)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    if allowed < LEAST:
+        advice = "raise `ulimit -n`, or LimitNOFILE of the unit"
+        raise MirrorError(f"the system allows {allowed} open files, and {LEAST} are needed at least: {advice}")
+    return affordable_with(allowed, connections)

@@ -76,6 +76,12 @@ class Dispatch:
         self._access.answered(exchange, response.status, 0.0)
         return response
 
+    def reject_tls(self, request: web.BaseRequest) -> web.StreamResponse:
+        """The same answer as to what is no request; before each pull over plain HTTP, so it is no line of the log."""
+        exchange = Exchange(request, self._ids.next())
+        _log.debug("%s begins with TLS, which is not spoken here; most come again without", request.remote)
+        return _last_answer(exchange, MirrorError(code=Code.BAD_REQUEST))
+
     async def _answer(self, exchange: Exchange) -> web.StreamResponse:
         request = exchange.request
         try:

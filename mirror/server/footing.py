@@ -38,7 +38,8 @@ class Figures(Protocol):
 class Footing:
     """`figures` makes those of the whole from this process's. `lacks` says who else is missing, None when nobody is.
 
-    `workers`, `restarts`: how many processes there are, and how many have been begun in place of others.
+    `workers`, `restarts`: how many processes there are, and how many have been begun in place of others. `fetches` may
+    be under way in this one, most of them waiting.
     """
 
     registry: Sequence[Place]
@@ -48,6 +49,7 @@ class Footing:
     lacks: Callable[[], str | None] = lambda: None
     workers: Callable[[], float] = lambda: 1
     restarts: Callable[[], float] = lambda: 0
+    fetches: int = 4096
 
 
 def alone(settings: Settings) -> Footing:

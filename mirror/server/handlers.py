@@ -115,7 +115,7 @@ class Handlers:
         self._pulls.given(target, found.manifest)
         if question.body:
             self._pulls.images.note(target, found.manifest)
-        return await manifest_response(exchange, found)
+        return await manifest_response(exchange, endpoint.reference, found)
 
     async def _blob(self, exchange: Exchange, endpoint: BlobEndpoint, query: Query) -> web.StreamResponse:
         exchange.kind = "blob"

@@ -13,6 +13,7 @@ from mirror.config.settings import TLS
 from mirror.errors import ConfigurationError, MirrorError
 from mirror.server.handshakes import Hands, Handshakes
 from mirror.server.protocol import RegistryServer
+from mirror.unbound import cannot_listen
 
 Place = ListenAddress | socket.socket  # where to listen, or what is bound there already
 
@@ -89,8 +90,10 @@ def tls_context(tls: TLS) -> ssl.SSLContext | None:
     return context
 
 
-async def listen(made: Callable[[], asyncio.BaseProtocol], place: Place) -> asyncio.Server:
-    """Listen there; `made` makes each connection's protocol. Raises MirrorError that names the address.
+async def listen(
+    made: Callable[[], asyncio.BaseProtocol], place: Place, setting: str = "server.listen"
+) -> asyncio.Server:
+    """Listen there; `made` makes each connection's protocol. Raises MirrorError that names the address and its setting.
 
     A socket that is bound already is closed with the server.
 
@@ -104,10 +107,8 @@ async def listen(made: Callable[[], asyncio.BaseProtocol], place: Place) -> asyn
         else:
             server = await loop.create_server(made, place.host or None, place.port, backlog=1, reuse_address=True)
     except OSError as error:
-        # asyncio's own words name the address once more.
-        reason = os.strerror(error.errno) if error.errno else str(error)
         where = ListenAddress(*place.getsockname()[:2]) if isinstance(place, socket.socket) else place
-        raise MirrorError(f"cannot listen on {where}: {reason}") from error
+        raise cannot_listen(where, setting, error) from error
     for listening in server.sockets:
         with socket.socket(fileno=os.dup(listening.fileno())) as same:
             same.listen(_BACKLOG)

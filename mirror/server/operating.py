@@ -46,7 +46,7 @@ class AdminListener:
         if server is None:
             raise RuntimeError("the application has not been set up")
         for place in places:
-            self._open.append(await listen(server, place))
+            self._open.append(await listen(server, place, "admin.listen"))
 
     @property
     def addresses(self) -> list[tuple[str, int]]:
@@ -88,6 +88,9 @@ class _Application:
 
     def heard(self, message: RawRequestMessage, data: bytes, peer: str) -> bytes | None:  # noqa: ARG002
         return None
+
+    def reject_tls(self, request: web.BaseRequest) -> web.StreamResponse:
+        return self.reject(request, Code.BAD_REQUEST)
 
     def reject(self, request: web.BaseRequest, code: Code) -> web.StreamResponse:  # noqa: ARG002
         response = web.Response(status=code.status, text=f"{code.message}\n")

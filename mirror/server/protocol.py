@@ -67,6 +67,10 @@ class Answering(Protocol):
         """The answer to what has not come to be a request."""
         ...
 
+    def reject_tls(self, request: web.BaseRequest) -> web.StreamResponse:
+        """The answer to a client that begins with TLS, which is not spoken here: as to all that is no request."""
+        ...
+
 
 class RegistryServer(web.Server):
     """Makes each connection's protocol."""

@@ -11,6 +11,7 @@ from multidict import CIMultiDict
 from mirror.errors import Malformed, MirrorError
 from mirror.oci import byte_range
 from mirror.oci.byte_range import ByteRange, Span
+from mirror.oci.digest import Digest
 from mirror.pull.content import FoundBlob, FoundManifest, Readable
 from mirror.server.errors import error_response
 from mirror.server.exchange import Exchange
@@ -30,10 +31,15 @@ class _Head:
     span: Span | None = None  # None: all of it
 
 
-async def manifest_response(exchange: Exchange, found: FoundManifest) -> web.StreamResponse:
-    """The exact bytes, with the type that they were stored with; 304 for a client that has them; no body for HEAD."""
+async def manifest_response(exchange: Exchange, reference: str | Digest, found: FoundManifest) -> web.StreamResponse:
+    """The exact bytes, with the type that they were stored with; 304 for a client that has them; no body for HEAD.
+
+    What a tag, unlike a digest, is answered with depends on the types that a client takes (RFC 9110 section 12.5.5).
+    """
     manifest = found.manifest
     headers = headers_of(exchange, found.answer)
+    if isinstance(reference, str):
+        headers["Vary"] = "Accept"
     if _names(exchange, str(manifest.digest), headers):
         return web.Response(status=304, headers=headers)
     headers["Content-Type"] = manifest.media_type

@@ -8,6 +8,7 @@ import signal
 import ssl
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 
 import structlog
 
@@ -17,18 +18,21 @@ from mirror.heap import keep_freed
 from mirror.notify import Notifier
 from mirror.server.app import Mirror
 from mirror.server.descriptors import affordable
-from mirror.server.footing import beside_others
+from mirror.server.footing import alone, beside_others
 from mirror.tasks import end, spawn
 from mirror.workers.channel import Channel
 from mirror.workers.frames import COMPLETE, STOP
 from mirror.workers.post import Post
 from mirror.workers.shares import share_of
+from mirror.workers.signals import ending
 
 _log = structlog.get_logger(__name__)
 
 
 async def serve(settings: Settings, started: Callable[[Mirror], None] | None = None) -> None:
-    """Serve until SIGTERM or SIGINT; a second one ends it at once. `started` is called when requests are answered.
+    """Serve until SIGTERM, SIGINT or SIGHUP; a second of the first two ends it at once.
+
+    `started` is called when requests are answered.
 
     Raises MirrorError when it cannot begin: a directory in use, an address taken, a file that cannot be read.
     """
@@ -36,11 +40,11 @@ async def serve(settings: Settings, started: Callable[[Mirror], None] | None = N
     hand_over_soon()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in ending():
         loop.add_signal_handler(number, _stop, stop, number)
-    settings = affordable(settings)
+    settings, fetches = affordable(settings)
     notifier = Notifier(os.environ)
-    async with Mirror(settings) as mirror:
+    async with Mirror(settings, footing=replace(alone(settings), fetches=fetches)) as mirror:
         mirror.announce()
         notifier.ready()
         alive = spawn(notifier.keep_alive(), "watchdog")
@@ -61,10 +65,11 @@ async def serve_beside(settings: Settings, tls: ssl.SSLContext | None, post: Pos
     keep_freed()
     hand_over_soon()
     stop = asyncio.Event()
-    settings = affordable(share_of(settings, post.count))
+    settings, fetches = affordable(share_of(settings, post.count))
     async with Channel(post, stop.set) as channel:
         channel.hear(STOP, stop.set)
-        async with Mirror(settings, siblings=channel, footing=beside_others(channel, tls)) as mirror:
+        footing = replace(beside_others(channel, tls), fetches=fetches)
+        async with Mirror(settings, siblings=channel, footing=footing) as mirror:
             channel.hear(COMPLETE, mirror.announce)
             channel.ready()
             await stop.wait()
@@ -72,7 +77,7 @@ async def serve_beside(settings: Settings, tls: ssl.SSLContext | None, post: Pos
 
 
 def _stop(stop: asyncio.Event, number: int) -> None:
-    if stop.is_set():
+    if stop.is_set() and number != signal.SIGHUP:
         sys.stderr.flush()
         os._exit(128 + number)  # as shells report it
     stop.set()

@@ -16,6 +16,7 @@ _TROUBLE = "the cache cannot be looked through just now"
 _GATHERING = "what images need is still being gathered from their manifests: try again soon"
 _PATIENCE, _PAUSE = 20.0, 0.1  # seconds for that, and between two looks
 MOST = 2000  # things that are told one by one; the rest is counted
+_OTHERS = 3  # images that go with another one, and are named
 
 
 class Collecting:
@@ -65,18 +66,27 @@ def _document(choice: Choice, removed: int) -> dict[str, Any]:
     return {
         "bytes": removed,
         "lacking": choice.lacking,
-        "images_going": sum(one.image is not None for one in choice.going),
+        "images_going": sum(len(_images(one)) for one in choice.going),
         "going": going,
         "going_untold": len(choice.going) - len(going),
         "staying": staying,
     }
 
 
+def _images(one: Going) -> list[Name]:
+    """All that go with it: several repositories may have the same one."""
+    names = ([] if one.image is None else [one.image]) + [name for name, _ in one.of]
+    return list(dict.fromkeys(names))
+
+
 def _going(one: Going) -> dict[str, Any]:
+    others = [name for name in _images(one) if name != one.image]
     return {
         "why": one.why.value,
         "image": _named(one.image),
         "tags": list(one.tags),
+        "others": [{"image": _named(name), "digest": name[2]} for name in others[:_OTHERS]],
+        "others_untold": len(others[_OTHERS:]),
         "digest": one.parts[0][0],
         "blobs": len(one.parts),
         "bytes": one.bytes,

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from mirror.errors import Code, Malformed
-from mirror.oci.digest import Digest
+from mirror.oci.digest import ALGORITHMS, Digest
 from mirror.oci.image_name import ImageName
 from mirror.oci.reference import names_registry
 
@@ -71,7 +71,8 @@ class Naming:
         return self._digest(text) or self._parsed(text)
 
     def pattern(self, text: str) -> str:
-        """A shell pattern over whole names, the registry's included. Raises Malformed (NAME_INVALID)."""
+        """A shell pattern over whole names, the registry's included. Raises Malformed."""
+        _see_that_no_digest_is_meant(text)
         if len(text) > _LONGEST or _some_pattern(text) is None:
             raise Malformed("not a pattern of images' names", code=Code.NAME_INVALID)
         first, slash, rest = text.partition("/")
@@ -92,6 +93,7 @@ class Naming:
         return Named(digest=text) if _some_digest(text) is not None else None
 
     def _parsed(self, text: str) -> Named:
+        _see_that_no_digest_is_meant(text)
         image = ImageName.parse(text)
         if (
             image.registry is not None
@@ -111,6 +113,14 @@ class Naming:
 def is_pattern(text: str) -> bool:
     """Whether this stands for many names."""
     return any(letter in text for letter in "*?[")
+
+
+def _see_that_no_digest_is_meant(text: str) -> None:
+    """Raises Malformed (DIGEST_INVALID) for what would be a tag of a repository that is called as algorithms are."""
+    algorithm, colon, _ = text.partition(":")
+    if colon and algorithm in ALGORITHMS:
+        words = f"not a digest, nor the beginning of one: at least 12 of its digits (0-9, a-f) follow {algorithm}:"
+        raise Malformed(words, code=Code.DIGEST_INVALID)
 
 
 def _says_a_tag(text: str) -> bool:

@@ -15,7 +15,7 @@ from mirror.workers.board import Board
 from mirror.workers.frames import LARGEST
 from mirror.workers.pages import Pages
 from mirror.workers.post import Post
-from mirror.workers.signals import Signals
+from mirror.workers.signals import Signals, ending
 from mirror.workers.sockets import Sockets
 
 _BUFFER = 8 * LARGEST  # bytes that may be on their way to a worker
@@ -73,7 +73,7 @@ class Forking:
         return Forked(pid, ours)
 
     def _begin(self, number: int, present: frozenset[int], line: socket.socket) -> Post:
-        for one in (signal.SIGINT, signal.SIGTERM):
+        for one in ending():
             signal.signal(one, _passed_over)
         random.seed()
         sockets = self._sockets.of(number)

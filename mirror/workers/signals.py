@@ -1,4 +1,4 @@
-"""Signals as something to select on, for a process without an event loop that forks others. Knows no meaning of any."""
+"""Signals as something to select on, for a process without an event loop that forks others; and which are to end us."""
 
 from __future__ import annotations
 
@@ -7,6 +7,16 @@ import socket
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Self
+
+
+def ending() -> tuple[signal.Signals, ...]:
+    """Those that ask this process to end, once its running answers have.
+
+    SIGHUP is one unless this was started so as to outlive its terminal, as `nohup` does it. A terminal that closes may
+    send it twice, for itself and by its shell, so it never makes haste.
+    """
+    outlives = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    return (signal.SIGTERM, signal.SIGINT) if outlives else (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class Signals:

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from mirror.errors import StoreFailed
 from mirror.store.eviction import Room
-from tests.support.caches import false_blobs, published
+from tests.support.caches import false_blobs, layout_at, published
 from tests.support.mounts import mounted, see_that_mounting_works
 from tests.support.pulling import Setup, pulling
 from tests.support.registry import FakeRegistry
@@ -43,6 +46,22 @@ if LONG:
         with mounted("tmpfs", tmp_path / "disk", "-t", "tmpfs", "-o", "size=3m") as place:
             kept = await _pull_all(place, [noise(f"{number}", MEBIBYTE) for number in range(6)])
             assert 0 < len(kept) < 6
+
+    @pytest.mark.parametrize("inner", ["ingest", "blobs", "blobs/sha256"])
+    @pytest.mark.parametrize("how", [("-t", "tmpfs"), ("--bind",)], ids=["another", "the same"])
+    async def test_a_file_system_mounted_within_the_directory_is_refused(
+        tmp_path: Path, inner: str, how: tuple[str, ...]
+    ) -> None:
+        see_that_mounting_works()
+        with layout_at(tmp_path / "cache"):
+            """What is to be there."""
+        (tmp_path / "spare").mkdir()
+        with (
+            mounted(str(tmp_path / "spare"), tmp_path / "cache" / inner, *how),
+            pytest.raises(StoreFailed, match="mounted apart"),
+            layout_at(tmp_path / "cache"),
+        ):
+            """It cannot be used."""
 
     async def test_a_disk_without_files_has_the_oldest_evicted(tmp_path: Path) -> None:
         see_that_mounting_works()

@@ -7,20 +7,28 @@ import os
 import resource
 import time
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
+from random import Random
 
 import pytest
 
+from mirror.oci.digest import Digest
+from tests.support.checker import until
+from tests.support.faults import Fault, Gate
+from tests.support.figures import figure
 from tests.support.loops import LOOPS
 from tests.support.processes import program as found
 from tests.support.processes import wait_until
 from tests.support.program import Program
-from tests.support.raw_client import RawClient
+from tests.support.raw_client import RawClient, request
 from tests.support.registry import FakeRegistry
 
 SPARE = 20  # files that it may open beside those it needs
 LOOKED_AT = 3.0  # seconds
+HELD = 12  # clients, with 200 files
 IDLE = 0.2  # of a processor
+RANDOM = Random(7)
 
 
 def opened(pid: int) -> int:
@@ -72,14 +80,55 @@ async def test_no_more_clients_are_held_than_files_allow(tmp_path: Path, loop: s
         assert any("too few open files" in line["event"] for line in program.log)
 
 
+async def test_each_client_that_is_held_can_have_a_blob_that_was_not_there(tmp_path: Path) -> None:
+    """All of them at the same time, while as many connections to the upstream's other hosts are kept."""
+    async with FakeRegistry() as registry, FakeRegistry() as other:
+        under = [found("prlimit"), "--nofile=200:200"]
+        settings = {"UPSTREAMS__GHCR_IO__ENDPOINTS": other.url, "LIMITS__KEEPALIVE": "500ms"}
+        with Program(tmp_path, registry.url, settings, under=under) as program:
+            (held,) = (line["connections"] for line in program.log if "connections" in line)
+            for upstream, name in ((other, "ghcr.io/a/b"), (registry, "a/b")):
+                gate = Gate(100_000)
+                upstream.fail(Fault(gate=gate), "GET", "/blobs/", times=None)
+                blobs = [upstream.push_blob("a/b", RANDOM.randbytes(300_000)) for _ in range(held)]
+                with ExitStack() as stack:
+                    clients = await asyncio.to_thread(
+                        asking, program, stack, [f"/v2/{name}/blobs/{blob}" for blob in blobs]
+                    )
+                    await until(partial(asked_for, upstream, held))
+                    gate.open()
+                    for client, blob in zip(clients, blobs, strict=True):
+                        answer = await asyncio.to_thread(client.answer)
+                        assert (answer.status, Digest.of(answer.body)) == (200, blob)
+                await asyncio.to_thread(wait_until, partial(is_left, program), "nobody is there, and nothing fetched")
+
+
+def is_left(program: Program) -> bool:
+    with program.admin() as admin:
+        text = admin.ask("GET", "/metrics").body
+    return figure(text, "mirror_client_connections") == figure(text, "mirror_fills_in_flight") == 0
+
+
+def asked_for(upstream: FakeRegistry, blobs: int) -> bool:
+    return upstream.count("GET", "/blobs/") == blobs
+
+
+def asking(program: Program, stack: ExitStack, paths: list[str]) -> list[RawClient]:
+    """A client for each, who has asked and does not read yet."""
+    clients = [stack.enter_context(program.client()) for _ in paths]
+    for client, path in zip(clients, paths, strict=True):
+        client.send(request("GET", path))
+    return clients
+
+
 def crowded(program: Program) -> None:
     with ExitStack() as stack:
-        clients = [stack.enter_context(program.client()) for _ in range(33)]
-        assert [client.ask("GET", "/v2/").status for client in clients] == [200] * 33
+        clients = [stack.enter_context(program.client()) for _ in range(HELD)]
+        assert [client.ask("GET", "/v2/").status for client in clients] == [200] * HELD
         for _ in range(10):
             stack.enter_context(program.client())
             began = time.monotonic()
             assert asked(program.admin(), "/livez") == 200
             assert time.monotonic() < began + 1
             assert asked(program.client(), "/v2/") == 503
-        assert [client.ask("GET", "/v2/").status for client in clients] == [200] * 33
+        assert [client.ask("GET", "/v2/").status for client in clients] == [200] * HELD

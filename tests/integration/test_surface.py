@@ -42,6 +42,8 @@ OF_MANIFEST = {
     "ETag": f'"{MANIFEST_DIGEST}"',
     "Cache-Status": HIT,
 }
+BY_TAG = {**OF_MANIFEST, "Vary": "Accept"}
+BY_DIGEST = {**OF_MANIFEST, "Vary": None}
 OF_LARGE = {
     "Content-Type": "application/octet-stream",
     "Content-Length": str(len(LARGE)),
@@ -91,10 +93,10 @@ ROWS = [
     Row("ping without the slash", "/v2", body=b"{}"),
     Row("HEAD of ping", "/v2/", method="HEAD", headers={"Content-Length": "2"}),
     # manifests
-    Row("manifest by tag", TAG_PATH, headers=OF_MANIFEST | {"Warning": None}, body=MANIFEST),
-    Row("manifest by digest", DIGEST_PATH, headers=OF_MANIFEST, body=MANIFEST),
-    Row("HEAD by tag", TAG_PATH, method="HEAD", headers=OF_MANIFEST, body=b""),
-    Row("HEAD by digest", DIGEST_PATH, method="HEAD", headers=OF_MANIFEST, body=b""),
+    Row("manifest by tag", TAG_PATH, headers={**BY_TAG, "Warning": None}, body=MANIFEST),
+    Row("manifest by digest", DIGEST_PATH, headers=BY_DIGEST, body=MANIFEST),
+    Row("HEAD by tag", TAG_PATH, method="HEAD", headers=BY_TAG, body=b""),
+    Row("HEAD by digest", DIGEST_PATH, method="HEAD", headers=BY_DIGEST, body=b""),
     Row("digest with an encoded colon", DIGEST_PATH.replace(":", "%3A"), headers=OF_MANIFEST, body=MANIFEST),
     Row("a Range of a manifest", TAG_PATH, ask=("Range: bytes=0-1",), headers=OF_MANIFEST, body=MANIFEST),
     Row(
@@ -102,7 +104,7 @@ ROWS = [
         TAG_PATH,
         304,
         ask=(f'If-None-Match: "{MANIFEST_DIGEST}"',),
-        headers=NOT_MODIFIED,
+        headers={**NOT_MODIFIED, "Vary": "Accept"},
     ),
     Row("… by a weak tag", DIGEST_PATH, 304, ask=(f'If-None-Match: "x", W/"{MANIFEST_DIGEST}"',), headers=NOT_MODIFIED),
     Row("… whatever it is", DIGEST_PATH, 304, "HEAD", ask=("If-None-Match: *",), headers=NOT_MODIFIED),

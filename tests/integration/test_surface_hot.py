@@ -165,8 +165,10 @@ def test_a_client_of_narrow_tastes_changes_nothing_for_others(served: MirrorThre
     for shape in (SHAPES["everything"], SHAPES["bare"], DOCKERD):
         answers = [served.ask("GET", path, *shape) for _ in range(3)]
         assert [(answer.body, answer["Content-Type"]) for answer in answers] == [(index, OCI_INDEX)] * 3
-    assert served.ask("GET", path, narrow).body == image
-    assert is_hot(served.ask("GET", path))
+    answers = [served.ask("GET", path, narrow), served.ask("GET", path)]
+    assert answers[0].body == image
+    assert is_hot(answers[1])
+    assert {answer["Vary"] for answer in answers} == {"Accept"}
 
 
 @pytest.mark.parametrize("loop", LOOPS)

@@ -55,6 +55,7 @@ class Answers:
     def __init__(self, answer: Answer) -> None:
         self._answer = answer
         self.rejected: list[tuple[web.BaseRequest, Code]] = []
+        self.tried_tls = 0
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         return await self._answer(request)
@@ -64,6 +65,10 @@ class Answers:
 
     def heard(self, message: RawRequestMessage, data: bytes, peer: str) -> bytes | None:
         return None
+
+    def reject_tls(self, request: web.BaseRequest) -> web.StreamResponse:
+        self.tried_tls += 1
+        return self.reject(request, Code.BAD_REQUEST)
 
     def reject(self, request: web.BaseRequest, code: Code) -> web.StreamResponse:
         self.rejected.append((request, code))

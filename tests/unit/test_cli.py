@@ -18,6 +18,7 @@ from click.testing import CliRunner, Result
 
 from mirror import __version__
 from mirror.cli import main
+from tests.support.held_port import HeldPort
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60  # seconds that a process of ours may take for anything
@@ -96,9 +97,11 @@ def test_the_documentation_names_every_command() -> None:
 def test_check_shows_what_a_configuration_amounts_to_without_secrets(tmp_path: Path) -> None:
     file = tmp_path / "mirror.yml"
     file.write_text("upstreams: {docker.io: {username: alice, password: canary}}")
-    result = run("check", "--config", str(file), env={"MIRROR_SERVER__LISTEN": ":5555"})
+    port = HeldPort("127.0.0.1").port
+    addresses = {"MIRROR_SERVER__LISTEN": f":{port}", "MIRROR_ADMIN__LISTEN": "127.0.0.1:0"}
+    result = run("check", "--config", str(file), env=addresses)
     assert result.exit_code == 0
-    assert result.stdout.splitlines()[:2] == [f"ok: {file}", "registry   http://:5555"]
+    assert result.stdout.splitlines()[:2] == [f"ok: {file}", f"registry   http://:{port}"]
     assert "user alice, password ***" in result.stdout
     assert "canary" not in result.output
 
@@ -224,7 +227,7 @@ def test_a_certificate_that_cannot_be_used_is_a_wrong_configuration(tmp_path: Pa
     assert process.returncode == 2
     reason = "cannot be read: No such file or directory"
     assert errors.splitlines() == [f"MIRROR_SERVER__TLS__{key}: {reason}" for key in ("CERTIFICATE", "KEY")]
-    told = run("check", env=environ)
+    told = run("check", env={"MIRROR_SERVER__LISTEN": ":0", "MIRROR_ADMIN__LISTEN": ":0", **environ})
     assert (told.exit_code, told.stderr) == (2, errors)
 
 

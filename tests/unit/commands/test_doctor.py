@@ -15,6 +15,8 @@ from click.testing import CliRunner, Result
 from mirror.cli import main
 from mirror.commands.doctor import lines_of
 from mirror.doctor.findings import Finding, Level
+from mirror.store.freeze import Freeze, FreezeNote
+from tests.support.caches import layout_at
 from tests.support.mirror_thread import MirrorThread
 
 
@@ -49,6 +51,22 @@ def test_upstreams_and_machine_that_are_well_end_with_0(tmp_path: Path) -> None:
         assert "open files" in result.stdout
         assert "canary" not in result.output
         assert not (tmp_path / "cache").exists()
+
+
+@pytest.mark.parametrize("names", [(), ("docker.io",)])
+def test_that_contact_is_frozen_is_something_to_look_after(tmp_path: Path, names: tuple[str, ...]) -> None:
+    with MirrorThread(tmp_path / "other") as served:
+        upstreams = {"docker.io": {"endpoints": served.registry.url}}
+        with layout_at(tmp_path / "cache") as layout:
+            FreezeNote(layout).write(Freeze(1_800_000_000.0, "noon"))
+        first, advice, *_, last = run(tmp_path, upstreams, *names).stdout.splitlines()
+        assert first.startswith("warn  ")
+        assert "contact is frozen since 2027-01-15T08:00:00+00:00: noon" in first
+        assert "mirror thaw" in advice
+        assert last.endswith("1 to look after")
+        with layout_at(tmp_path / "cache") as layout:
+            FreezeNote(layout).remove()
+        assert run(tmp_path, upstreams, *names).stdout.splitlines()[-1] == "all is well"
 
 
 def test_what_keeps_pulls_from_working_ends_with_1_and_says_what_to_do(tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ async def test_the_same_for_programs(tmp_path: Path) -> None:
 async def test_what_cannot_be_mended_is_left(tmp_path: Path) -> None:
     await _filled(tmp_path)
     (tmp_path / "catalog" / "cache.db").write_bytes(b"garbage" * 1000)
-    (tmp_path / "catalog.broken").write_text("in the way of what is to be set aside")
+    (tmp_path / "catalog.broken").symlink_to(tmp_path)  # in the way of what is to be set aside
     result = _fsck(tmp_path, "--repair")
     assert result.exit_code == 1
     assert "catalog/cache.db cannot be mended" in result.stderr

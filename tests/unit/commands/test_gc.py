@@ -88,11 +88,27 @@ def test_what_stays_and_what_is_lacking_is_told() -> None:
                 "why": "no image needs it",
                 "image": None,
                 "tags": [],
+                "others": [],
+                "others_untold": 0,
                 "digest": "sha256:" + "a" * 64,
                 "blobs": 1,
                 "bytes": 1024,
                 "last_pull": None,
-            }
+            },
+            {
+                "why": "pulled least lately",
+                "image": "docker.io/library/alpine",
+                "tags": ["3.20"],
+                "others": [
+                    {"image": "ghcr.io/team/app", "digest": "sha256:" + "d" * 64},
+                    {"image": "docker.io/library/alpine", "digest": "sha256:" + "e" * 64},
+                ],
+                "others_untold": 3,
+                "digest": "sha256:" + "d" * 64,
+                "blobs": 2,
+                "bytes": 2048,
+                "last_pull": "2026-11-02T08:15:00+00:00",
+            },
         ],
         "going_untold": 7,
         "staying": [
@@ -102,6 +118,8 @@ def test_what_stays_and_what_is_lacking_is_told() -> None:
     }
     assert list(lines_of(document)) == [
         "   1  went     1.0 KiB  sha256:aaaaaaaaaaaa: no image needs it (1 blob)",
+        "   2  went     2.0 KiB  docker.io/library/alpine:3.20: pulled least lately, last on 2026-11-02 (2 blobs), "
+        "and with it ghcr.io/team/app, docker.io/library/alpine@sha256:eeeeeeeeeeee and 3 more",
         "      and 7 more",
         "      stays               ghcr.io/o/n@sha256:bbbbbbbbbbbb: pinned by ghcr.io/*",
         "      stays               sha256:cccccccccccc: being pulled or read",

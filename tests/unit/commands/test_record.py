@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
+from mirror.bundles.closure import read_document
+from mirror.bundles.publishing import Publishing
 from mirror.commands.record import recorded
 from mirror.jobs.lists import parse_list
 from mirror.store.looking import Looking
+from tests.support.bundles import HUB, Kept, contents_of, named
+from tests.support.caches import store_at
 from tests.support.commands import Commands
 from tests.support.content import Image
 from tests.support.mirror_thread import MirrorThread
@@ -62,6 +67,25 @@ def test_a_platform_of_which_something_has_gone_was_pulled_all_the_same(tmp_path
         served.settle()
     (entry,) = parse_list(Commands(tmp_path).run("record").output)
     assert entry.platforms == ("linux/arm64/v8",)
+
+
+async def test_what_was_only_imported_is_left_out_until_somebody_pulls_it(tmp_path: Path) -> None:
+    kept = Kept()
+    first, second = (kept.image(layer) for layer in (b"first", b"second"))
+    contents = contents_of(kept, [named("a/first", first.digest), named("a/second", second.digest)])
+    documents = [read_document(one.digest, kept.held[one.digest], first.media_type) for one in (first, second)]
+    now = time.time()
+    async with store_at(tmp_path / "cache") as store:
+        for digest, data in kept.held.items():
+            await store.put(digest, data)
+        publishing = Publishing(store, contents, {one.digest: one for one in documents})
+        await publishing.keep(now)
+        await publishing.publish(now)
+        store.images.pulled((HUB, "a/second", str(second.digest)), now + 1)
+        assert len(await store.images.list()) == 2
+    with Looking(tmp_path / "cache") as looking:
+        (one,) = recorded(looking, 0.0)
+    assert (one.digest, one.last_pull) == (str(second.digest), now + 1)
 
 
 def test_where_nothing_was_pulled_the_list_is_empty_and_that_is_said(tmp_path: Path) -> None:

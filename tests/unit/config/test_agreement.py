@@ -45,6 +45,13 @@ def test_an_address_is_listened_on_once(server: object, admin: object, place: st
     assert problems[place].endswith(" cannot both be listened on")
 
 
+def test_an_address_of_both_listeners_is_told_with_both_settings() -> None:
+    words = told({"server": {"listen": "127.0.0.1:5001"}})["server.listen"]
+    assert words == "127.0.0.1:5001 of server.listen and 127.0.0.1:5001 of admin.listen cannot both be listened on"
+    words = told({"server": {"listen": ["127.0.0.1:7000", ":7000"]}})["server.listen"]
+    assert words == "127.0.0.1:7000 and :7000 cannot both be listened on"
+
+
 def test_a_port_that_the_kernel_chooses_is_free() -> None:
     assert told({"server": {"listen": [":0", ":0"]}, "admin": {"listen": ":0"}}) == {}
 

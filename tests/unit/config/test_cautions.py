@@ -62,3 +62,15 @@ def test_a_catalogue_of_what_a_login_has_brought_is_told() -> None:
     assert caution.startswith("catalog: whoever may ask learns the names of what is pulled from a.example")
     assert of_catalog() == []
     assert told(**ACCOUNT) == []
+
+
+@pytest.mark.parametrize("listen", ["0.0.0.0:5001", "[::]:5001", ":5001", "192.0.2.1:5001", "mirror.lan:5001"])
+def test_an_admin_listener_that_others_may_reach_is_told(listen: str) -> None:
+    values = {"admin": {"listen": ["127.0.0.1:5002", listen]}}
+    (caution,) = cautions(Settings.model_validate(values))
+    assert caution.startswith(f"admin.listen: whoever reaches {listen} may remove")
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:5001", "[::1]:5001", "localhost:5001", "127.8.0.1:5001"])
+def test_an_admin_listener_of_this_machine_is_not_told(listen: str) -> None:
+    assert [*cautions(Settings.model_validate({"admin": {"listen": listen}, "server": {"listen": ":5000"}}))] == []

@@ -240,3 +240,10 @@ def test_a_program_that_prints_logins_can_be_run(tmp_path: Path, monkeypatch: py
     }
     program.chmod(0o755)
     assert told(**helper) == told(**command) == {}
+
+
+def test_a_list_of_images_that_is_not_there_is_told_and_does_not_keep_the_mirror_from_starting(tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text("alpine\n")
+    images = ["alpine", {"file": str(tmp_path / "none.txt")}, {"file": str(tmp_path / "list.txt")}]
+    assert told(images=images) == {"images[1]": f"file {NOT_THERE}"}
+    assert list(unusable_files(Settings.model_validate({"images": images}))) == []

@@ -19,7 +19,7 @@ from tests.support.registry import FakeRegistry
 
 
 @pytest.mark.parametrize(
-    ("hard", "level"), [(resource.RLIM_INFINITY, Level.OK), (1_000_000, Level.OK), (1024, Level.WARNING)]
+    ("hard", "level"), [(resource.RLIM_INFINITY, Level.OK), (65_536, Level.OK), (1024, Level.WARNING), (127, Level.BAD)]
 )
 def test_a_process_may_open_what_its_clients_need(hard: int, level: Level) -> None:
     assert descriptors(4096, hard).level is level

@@ -112,6 +112,13 @@ def test_any_other_name_is_refused(text: str) -> None:
     assert refusal.value.code is Code.NAME_INVALID
 
 
+@pytest.mark.parametrize("text", NOT_REPOSITORIES)
+def test_only_of_a_name_with_capitals_it_is_said_that_names_have_none(text: str) -> None:
+    with pytest.raises(Malformed) as refusal:
+        parse_repository(text)
+    assert ("lower case" in str(refusal.value)) == (text in ("A", "aB", "a/B"))
+
+
 @pytest.mark.parametrize("text", TAGS)
 def test_a_tag_of_the_grammar_is_a_reference(text: str) -> None:
     assert parse_tag(text) == text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -228,8 +229,26 @@ async def test_what_lasts_is_answered_without_asking_again() -> None:
 async def test_what_is_no_request_is_answered_and_noted() -> None:
     async with dispatched(fine) as server:
         with await server.client() as client:
-            client.send(b"\x16\x03\x01")
+            client.send(b"nonsense\r\n\r\n")
             answer = await asyncio.to_thread(client.answer)
             assert (answer.version, answer.status, answer["Connection"]) == ("HTTP/1.1", 400, "close")
         (note,) = server.notes
         assert (note.request_id, note.status, note.client) == (answer["X-Request-ID"], 400, "127.0.0.1")
+
+
+async def test_a_try_with_tls_is_answered_the_same_and_told_for_debugging_alone(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with dispatched(fine) as server:
+        bodies = []
+        for said in (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"nonsense\r\n\r\n"):
+            with await server.client() as client, caplog.at_level(logging.DEBUG, "mirror.server.dispatch"):
+                client.send(said)
+                answer = await asyncio.to_thread(client.answer)
+                assert (answer.status, answer["Connection"], bool(answer["X-Request-ID"])) == (400, "close", True)
+                bodies.append(answer.body)
+        assert bodies[0] == bodies[1]
+        (note,) = server.notes
+        assert note.request_id == answer["X-Request-ID"]
+    (told,) = caplog.records
+    assert (told.levelno, told.getMessage().partition(" ")[0]) == (logging.DEBUG, "127.0.0.1")

@@ -51,6 +51,7 @@ def test_what_is_no_http_is_rejected_without_a_word_in_the_log(
                 assert b"secret" not in answer.body
                 assert await over(client)
             assert [code for _, code in server.answers.rejected] == [Code.BAD_REQUEST]
+            assert server.answers.tried_tls == nonsense.startswith(b"\x16")
 
     with caplog.at_level(logging.INFO):
         run_on(loop, scenario())

@@ -63,9 +63,9 @@ async def ask(make: Make, method: str, *lines: str, version: str = "HTTP/1.1") -
             return Asked(got, exchanges[0])
 
 
-def manifest(body: bytes | None, size: int) -> Make:
+def manifest(body: bytes | None, size: int, reference: str | Digest = "latest") -> Make:
     found = FoundManifest(Manifest(DIGEST, OCI_MANIFEST, size, body), HIT)
-    return lambda exchange: manifest_response(exchange, found)
+    return lambda exchange: manifest_response(exchange, reference, found)
 
 
 def blob(content: bytes | Growing | None, size: int | None) -> Make:
@@ -79,6 +79,15 @@ async def test_a_manifest_is_its_bytes(size: int) -> None:
     assert asked.answer["Content-Type"] == OCI_MANIFEST
     assert asked.answer["Docker-Content-Digest"] == str(DIGEST)
     assert asked.answer["ETag"] == f'"{DIGEST}"'
+
+
+@pytest.mark.parametrize(("method", "line"), [("GET", ""), ("HEAD", ""), ("GET", f'If-None-Match: "{DIGEST}"')])
+@pytest.mark.parametrize("size", [1, len(DATA)])
+async def test_what_a_tag_is_answered_with_varies_with_what_is_accepted(method: str, line: str, size: int) -> None:
+    lines = (line,) if line else ()
+    by_tag = await ask(manifest(DATA[:size], size), method, *lines)
+    by_digest = await ask(manifest(DATA[:size], size, DIGEST), method, *lines)
+    assert (by_tag.answer.get("Vary"), by_digest.answer.get("Vary")) == ("Accept", None)
 
 
 @pytest.mark.parametrize("body", [DATA, None])

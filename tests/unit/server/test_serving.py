@@ -31,7 +31,7 @@ def settings(root: Path) -> Settings:
 
 
 @pytest.mark.parametrize("loop", LOOPS)
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_ends_it(tmp_path: Path, loop: str, number: signal.Signals) -> None:
     ready: list[int | None] = []
 
@@ -43,6 +43,38 @@ def test_a_signal_ends_it(tmp_path: Path, loop: str, number: signal.Signals) -> 
         run_on(loop, serve(settings(tmp_path), started))
     assert len(ready) == 1
     assert [line["event"] for line in said][-2:] == ["stopping: no new requests; running ones may finish", "stopped"]
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_terminal_that_closes_says_so_more_than_once_and_ends_nothing_at_once(tmp_path: Path, loop: str) -> None:
+    async def scenario() -> None:
+        stopping: list[Mirror] = []
+
+        def started(mirror: Mirror) -> None:
+            stopping.append(mirror)
+            os.kill(os.getpid(), signal.SIGHUP)
+            asyncio.get_running_loop().call_soon(os.kill, os.getpid(), signal.SIGHUP)
+
+        await serve(settings(tmp_path), started)
+        assert len(stopping) == 1
+
+    run_on(loop, scenario())
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_who_is_to_outlive_his_terminal_does(tmp_path: Path, loop: str) -> None:
+    async def scenario() -> None:
+        def started(mirror: Mirror) -> None:
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        await serve(settings(tmp_path), started)
+
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup leaves it
+    try:
+        run_on(loop, scenario())
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 @pytest.mark.parametrize("loop", LOOPS)

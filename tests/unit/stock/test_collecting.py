@@ -63,6 +63,8 @@ async def test_a_rehearsal_tells_what_would_go_in_its_order_and_what_stays(tmp_p
                     "why": "no image needs it",
                     "image": None,
                     "tags": [],
+                    "others": [],
+                    "others_untold": 0,
                     "digest": str(blob(7)[0]),
                     "blobs": 1,
                     "bytes": 100,
@@ -72,6 +74,8 @@ async def test_a_rehearsal_tells_what_would_go_in_its_order_and_what_stays(tmp_p
                     "why": "pulled least lately and least often for its size",
                     "image": f"{UPSTREAM}/old",
                     "tags": [],
+                    "others": [],
+                    "others_untold": 0,
                     "digest": old,
                     "blobs": 2,
                     "bytes": 200,
@@ -92,6 +96,22 @@ async def test_a_rehearsal_tells_what_would_go_in_its_order_and_what_stays(tmp_p
         assert done == told | {"dry_run": False}
         assert len(published(tmp_path)) == len(before) - 3
         assert store.size == 400
+
+
+async def test_an_image_that_several_repositories_have_is_counted_and_named_for_each(tmp_path: Path) -> None:
+    async with store_at(tmp_path) as store:
+        await without_rounds(store)
+        await _stage(store, GATHERED)
+        for number, repository in enumerate(("team/a", "team/b", "team/c", "team/d", "team/e")):
+            await _image(store, repository, 1, 2, float(number))
+        await _image(store, "alone", 3, 4, 9.0)
+        told = await Collecting(store).rehearsed(0)
+        assert (told["images"], told["images_going"]) == (6, 6)
+        same, alone = told["going"]
+        assert same["image"] == f"{UPSTREAM}/team/e"
+        assert same["others"] == [{"image": f"{UPSTREAM}/team/{one}", "digest": same["digest"]} for one in "abc"]
+        assert (same["others_untold"], alone["others"], alone["others_untold"]) == (1, [], 0)
+        assert (await Collecting(store).collected(0))["images_going"] == 6
 
 
 async def test_within_the_bounds_nothing_goes(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mirror.errors import Malformed
+from mirror.errors import Code, Malformed
 from mirror.stock.naming import Named, Naming, is_pattern
 
 DIGEST = f"sha256:{'0123456789abcdef' * 4}"
@@ -54,13 +54,22 @@ def test_without_a_tag_a_repository_is_meant_where_it_can_be(text: str, named: N
     assert NAMING.anything(text, {"gone.example"}) == named
 
 
-@pytest.mark.parametrize("text", ["", "UPPER", "a b", "a//b", ":", "@", "a@sha256:12", "a" * 2000, "sha256:0123"])
+@pytest.mark.parametrize("text", ["", "UPPER", "a b", "a//b", ":", "@", "a@sha256:12", "a" * 2000])
 def test_what_is_no_name_is_refused(text: str) -> None:
     for parse in (NAMING.image, NAMING.anything):
-        if text != "sha256:0123":  # that is a repository called `sha256`
-            with pytest.raises(Malformed):
-                parse(text)
-    assert str(NAMING.image("sha256:0123")) == "docker.io/library/sha256:0123"
+        with pytest.raises(Malformed):
+            parse(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["sha256:69", DIGEST[:18], f"{DIGEST}0", f"sha256:{DIGEST[7:].upper()}", "sha512:latest"]
+)
+def test_what_is_too_little_of_a_digest_is_no_tag_of_a_repository_called_so(text: str) -> None:
+    for parse in (NAMING.image, NAMING.anything, NAMING.pattern):
+        with pytest.raises(Malformed, match="at least 12 of its digits") as refused:
+            parse(text)
+        assert refused.value.code is Code.DIGEST_INVALID
+    assert str(NAMING.image("library/sha256:69")) == "docker.io/library/sha256:69"
 
 
 @pytest.mark.parametrize(

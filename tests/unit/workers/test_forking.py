@@ -22,7 +22,7 @@ ANY = [ListenAddress("127.0.0.1", 0)]
 
 def told_by_child(post: Post, left: list[int]) -> bytes:
     """Everything that a child can see of itself, in a line."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         os.kill(os.getpid(), number)
     held = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     seen = (post.number, post.count, post.begins, sorted(post.present), post.incarnation, left)

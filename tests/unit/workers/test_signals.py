@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from mirror.workers.signals import Signals
+from mirror.workers.signals import Signals, ending
 
 # A test run has threads of its own, which the child does nothing with.
 pytestmark = pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
@@ -56,3 +56,12 @@ def test_a_child_does_not_hear_its_parents_signals_nor_tell_it_of_its_own() -> N
             os._exit(6)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 5
         assert signals.received() == []
+
+
+def test_whoever_was_started_to_outlive_his_terminal_is_not_ended_by_it() -> None:
+    assert ending() == (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert ending() == (signal.SIGTERM, signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGHUP, before)
