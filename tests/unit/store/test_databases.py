@@ -120,7 +120,8 @@ async def test_a_database_that_cannot_be_opened_leaves_none_open(tmp_path: Path,
     with layout_at(tmp_path) as layout:
         before = descriptors(tmp_path)
         path = tmp_path / kind / {"catalog": "cache.db", "index": "index.db"}[kind]
-        path.symlink_to("elsewhere")
+        path.mkdir()
+        path.with_name(f"{path.name}.broken").symlink_to(tmp_path)  # so that it cannot be set aside
         with pytest.raises(StoreFailed, match=f"the {kind} in"):
             Databases(layout)
         assert descriptors(tmp_path) == before

@@ -72,7 +72,8 @@ async def test_a_database_that_cannot_be_had_leaves_nothing_open(tmp_path: Path)
     async with store_at(tmp_path):
         pass
     (tmp_path / "index" / "index.db").unlink()
-    (tmp_path / "index" / "index.db").symlink_to("elsewhere")
+    (tmp_path / "index" / "index.db").mkdir()
+    (tmp_path / "index" / "index.db.broken").symlink_to(tmp_path)  # so that it cannot be set aside
     with pytest.raises(StoreFailed, match="index"):
         await Store.open(tmp_path, ENDLESS)
     assert descriptors(tmp_path) == []
