@@ -121,7 +121,7 @@ async def test_a_database_that_cannot_be_opened_leaves_none_open(tmp_path: Path,
         before = descriptors(tmp_path)
         path = tmp_path / kind / {"catalog": "cache.db", "index": "index.db"}[kind]
         path.mkdir()
-        path.with_name(f"{path.name}.broken").symlink_to(tmp_path)  # so that it cannot be set aside
+        (tmp_path / f"{kind}.broken").symlink_to(tmp_path)  # so that it cannot be set aside
         with pytest.raises(StoreFailed, match=f"the {kind} in"):
             Databases(layout)
         assert descriptors(tmp_path) == before

@@ -73,7 +73,7 @@ async def test_a_database_that_cannot_be_had_leaves_nothing_open(tmp_path: Path)
         pass
     (tmp_path / "index" / "index.db").unlink()
     (tmp_path / "index" / "index.db").mkdir()
-    (tmp_path / "index" / "index.db.broken").symlink_to(tmp_path)  # so that it cannot be set aside
+    (tmp_path / "index.broken").symlink_to(tmp_path)  # so that it cannot be set aside
     with pytest.raises(StoreFailed, match="index"):
         await Store.open(tmp_path, ENDLESS)
     assert descriptors(tmp_path) == []
