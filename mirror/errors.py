@@ -14,6 +14,7 @@
     │   └── Nonsense            it answered what the specification forbids
     └── StoreError              our disk
         ├── DigestMismatch      the bytes are not those that the digest names
+        │   └── LeftoverMismatch  nor may those be that an earlier fetch had left
         ├── SizeMismatch        there are more or fewer bytes than announced
         ├── StoreBusy           another process holds the directory or the ingest
         └── StoreFailed         a system call failed (full, read-only, EIO, …)

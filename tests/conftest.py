@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+import signal
+from collections.abc import Generator, Iterator
 
 import hypothesis
 import pytest
@@ -16,6 +17,14 @@ from tests.support.measured import Share, note  # noqa: E402
 # seed: no directory of examples is left behind.
 hypothesis.settings.register_profile("mirror", deadline=None, database=None)
 hypothesis.settings.load_profile("mirror")
+
+
+@pytest.fixture
+def heeds_hangups() -> Iterator[None]:
+    """As in a program that was not started by nohup, which is inherited by those that a test starts."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -15,11 +15,11 @@ from mirror.oci.digest import Digest
 from mirror.oci.referrers import Referrer, parse_referrers
 from mirror.pull.content import Manifest, Readable
 from mirror.pull.fetch import Fetch
-from mirror.pull.fetches import Reader
 from mirror.pull.frugality import State, state_of
 from mirror.pull.images import Part
 from mirror.pull.manifests import Question
 from mirror.pull.pulls import Pulls
+from mirror.pull.reader import Reader
 from mirror.pull.referrer_sources import ReferrersQuestion
 from mirror.pull.turns import Wish
 from mirror.pull.upstreams import Target, Upstream

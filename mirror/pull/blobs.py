@@ -10,14 +10,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from dataclasses import dataclass
 
 from mirror.errors import Absent, Code, Denied, LeftoverMismatch, Nonsense
 from mirror.flights import Flights
 from mirror.oci.digest import Digest
 from mirror.outcome import Outcome
 from mirror.pull.content import Answer, FoundBlob
-from mirror.pull.fetches import Fetches, Reader
+from mirror.pull.fetches import Fetches
 from mirror.pull.memory import SMALL, Memory
+from mirror.pull.reader import Reader
 from mirror.pull.reading import opened, read_whole
 from mirror.pull.turns import SOMEBODYS, Wish
 from mirror.pull.upstreams import Target
@@ -49,6 +51,17 @@ class Whole:
             self._blob.close()
             self._blob = None
             self._store.removal.readers.leave(self._digest)
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What an upstream has said of a blob when it was asked for one repository: its size, or nothing of that."""
+
+    by_asking: bool = False
+    size: int | None = None
+
+    def is_like(self, size: int | None) -> bool:
+        return None in (self.size, size) or self.size == size
 
 
 class Blobs:
@@ -88,10 +101,10 @@ class Blobs:
             if stored is not None:
                 return stored
             self._refuse_absent(target, digest)
-        fetch, named = self._fetches.find(target, digest), None
+        fetch, asked = self._fetches.find(target, digest), Named()
         if fetch is not None and fetch.target.place != target.place and self._proof(target, digest) is None:
-            named = await self._ask(target, digest, fetch.growth.total)
-        return await self._follow(target, digest, wish, named)
+            asked = Named(True, await self._ask(target, digest, fetch.growth.total))
+        return await self._follow(target, digest, wish, asked)
 
     async def head(self, target: Target, digest: Digest) -> FoundBlob:
         """What an answer to HEAD needs. Starts no fetch. Raises as `find`."""
@@ -113,19 +126,21 @@ class Blobs:
     async def aclose(self) -> None:
         await self._questions.aclose()
 
-    async def _follow(self, target: Target, digest: Digest, wish: Wish, named: int | None) -> FoundBlob:
+    async def _follow(self, target: Target, digest: Digest, wish: Wish, named: Named) -> FoundBlob:
         """Read along with a fetch. Small blobs are waited for, so that what is wrong with them is said in an answer.
 
         One that only trickles is given as it comes after a while, like a large one.
-        `named`: the size that the upstream has named for this repository. Raises Nonsense when another one's differs.
+        `named`: what the upstream has said of this repository. Raises Nonsense when the blob has another size.
         What may be wrong for what an earlier fetch had left is fetched anew, once, unless some was handed out.
         """
         is_anew = False
         while True:
             reader, joined = self._fetches.join(target, digest, wish)
+            if named.by_asking:
+                reader.vouch(target, named.size)
             try:
                 await self._started(reader)
-                if reader.fetched_for != target.place and None not in (named, reader.size) and named != reader.size:
+                if reader.fetched_for != target.place and not named.is_like(reader.size):
                     raise Nonsense(f"{target.name} says that it has that blob, but with another size than it has")
             except (Absent, Denied) as error:
                 reader.close()

@@ -33,7 +33,7 @@ from mirror.pull.ranges import Ranges, Ways
 from mirror.pull.rescue import begin_alike
 from mirror.pull.sink import Sink
 from mirror.pull.upstreams import Target
-from mirror.store.index import Member
+from mirror.pull.vouching import Vouching
 from mirror.store.open_blob import OpenBlob
 from mirror.store.store import Store
 from mirror.upstream.blob_body import BlobBody
@@ -53,6 +53,7 @@ class Fetch:
         self.digest = digest
         self.target = target
         self.growth = Growth(partial(store.start, os.close))
+        self.vouching = Vouching(target, digest, store.facts, self.growth)
         self.ended = asyncio.Event()  # what could be kept of it is
         self.sink = Sink(digest, store, self.growth)
         self._store = store
@@ -104,8 +105,8 @@ class Fetch:
                 raise
             growth.turn(stored.descriptor, growth.progress)
         await self.ask(stored.size)
-        self.prove()
         growth.complete(stored.size)
+        self.vouching.note()
 
     async def _download(self) -> None:
         sink, left = self.sink, self.sink.offset
@@ -123,8 +124,8 @@ class Fetch:
         except BaseException:
             await sink.leave()
             raise
-        self.prove()  # now, and not when it was said: before, anybody could have named any size
         self.growth.complete(sink.offset)  # readers need not wait for the disk
+        self.vouching.note()  # now, and not when it was said: before, anybody could have named any size
         try:
             await asyncio.sleep(0)  # they have their last byte before a thread that keeps it is in their way
         finally:
@@ -242,8 +243,3 @@ class Fetch:
         target = self.target
         if self._store.facts.member(target.name, target.repository, str(self.digest)) is None:
             await target.upstream.registry.head_blob(target.repository, self.digest, held)
-
-    def prove(self) -> None:
-        """Note that the upstream has said that this repository has the blob: but for what it says to a lent login."""
-        if not self.target.upstream.lent_to:
-            self._store.facts.prove(Member(self.target.name, self.target.repository, str(self.digest)))

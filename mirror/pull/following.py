@@ -115,9 +115,10 @@ class Following:
                 await fetch.ask(heard.total)
             growth.begin(heard.total, heard.offset)
         if heard.size is not None:
-            if heard.place == fetch.target.place:
-                fetch.prove()
+            is_compared = growth.total is not None  # `ask` has held it to that
             growth.complete(heard.size)
+            if heard.place == fetch.target.place or is_compared:
+                fetch.vouching.note()
             return True
         if heard.offset > growth.progress:
             growth.proceed(heard.offset)

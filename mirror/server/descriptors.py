@@ -27,7 +27,8 @@ def affordable(settings: Settings) -> tuple[Settings, int]:
     if found.connections < limits.connections:
         _log.warning("the system allows too few open files for limits.connections", connections=found.connections)
         fewer["connections"] = found.connections
-    if found.under_way < limits.fetches_per_upstream * _SEVERAL:
+    most = affordable_with(of_use(limits.connections), limits.connections).under_way
+    if found.under_way < min(limits.fetches_per_upstream * _SEVERAL, most):
         _log.warning("the system allows too few open files to fetch ahead of clients", fetches=found.under_way)
         at_once = min(limits.fetches_per_upstream, found.under_way)
         fewer |= {"fetches_per_upstream": at_once, "prefetch": 0, "connections_per_blob": 1}

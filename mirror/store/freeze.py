@@ -44,10 +44,11 @@ class FreezeNote:
     def __init__(self, layout: Layout) -> None:
         self._files: Filesystem = layout.filesystem
         self._root = layout.directory
+        self._path = layout.root
 
     def read(self) -> Freeze | None:
         """What is noted, or None when nothing is."""
-        return _read(self._files, self._root)
+        return _read(self._files, self._root) or noted_in(self._path)
 
     def write(self, freeze: Freeze) -> None:
         """Note it, lastingly: it is on disk when this returns."""

@@ -45,6 +45,7 @@ class Layout:
     """
 
     trouble = ""
+    is_apart = False
 
     def __init__(self, root: Path, filesystem: Filesystem, tenancy: Tenancy | None = None) -> None:
         """Make what is missing. Raises StoreBusy when others use it, StoreFailed when it cannot be used."""

@@ -15,7 +15,7 @@ from mirror.store.index import DatabaseError, Index
 from mirror.store.open_blob import OpenBlob
 from mirror.store.signs import ALGORITHMS
 
-_TABLES = {"images", "needs", "pins", "blobs"}
+_TABLES = {"images", "needs", "pins", "blobs", "brought"}
 
 
 class Looking:

@@ -46,7 +46,7 @@ async def begin(layout: Layout, databases: Databases, durable: bool) -> None:
 
     Raises OSError, DatabaseError, StoreBusy.
     """
-    if layout.tenancy.begins:
+    if layout.tenancy.begins or layout.is_apart:
         booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
         await databases.on_thread(lambda index, _: take_over(layout, index, booted))
     layout.begin(SAFE if durable else FAST)

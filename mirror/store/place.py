@@ -20,6 +20,7 @@ from mirror.store.leases import Leases
 
 _EVERY = 1.0  # seconds between two looks, which are a dozen of stats
 _SELDOM = 2.0  # seconds between two tries to use a disk that could not be used
+_LONGEST = 30.0  # seconds, however long a look took
 _PART = 10  # and as many times what the last one took: it reads the databases
 _BACK = "the disk can be used again, and the cache directory has been taken up"
 _OTHER = "the cache directory was removed or replaced; the one that is there now has been taken"
@@ -45,7 +46,8 @@ class Place:
             await asyncio.sleep(pause)
             begun = time.monotonic()
             taken = await self.look()
-            pause = max(_SELDOM, _PART * (time.monotonic() - begun)) if self._layout.trouble else _EVERY
+            took = time.monotonic() - begun
+            pause = min(max(_SELDOM, _PART * took), _LONGEST) if self._layout.trouble else _EVERY
             if taken:
                 await renewed()
 

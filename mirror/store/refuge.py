@@ -27,9 +27,9 @@ _MEMORY = Path("/dev/shm")  # noqa: S108 - made there with a name that nobody kn
 class Refuge:
     """Two directories for databases. Whoever makes it closes it."""
 
-    def __init__(self, places: Sequence[Path] | None = None) -> None:
-        """Make it in the first of these places that takes it. Raises OSError when none does."""
-        self.path = _made(places or [_MEMORY, Path(tempfile.gettempdir())])
+    def __init__(self, places: Sequence[Path | None] = (_MEMORY, None)) -> None:
+        """Make it in the first of these places that takes it; None: where the system has such. Raises OSError."""
+        self.path = _made(places)
         self._held = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._voids = 0
         fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -73,10 +73,11 @@ class Refuge:
             self._held = -1
 
 
-def _made(places: Sequence[Path]) -> Path:
+def _made(places: Sequence[Path | None]) -> Path:
     refused: OSError = OSError("there is no place to make it in")
-    for place in places:
+    for named in places:
         try:
+            place = Path(tempfile.gettempdir()) if named is None else named
             for left in _left_behind(place):
                 shutil.rmtree(left, ignore_errors=True)
             return Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place))

@@ -39,10 +39,11 @@ class Sheltered(Layout):
         self.trouble = trouble
         self._tidy = False
         self._begins = tenancy.begins
-        self._is_back = False
+        self.is_apart = True  # nothing that is noted here is the directory's
         self._open = []
         self._named = []
         self._refuge = Refuge()
+        self._before = self._go_before() if tenancy.begins and tenancy.is_shared else -1
         try:
             if not self._opened():
                 self._forget()
@@ -52,9 +53,14 @@ class Sheltered(Layout):
             raise
         self.catalog, self.index = self._refuge.catalog, self._refuge.index
 
+    def admit(self) -> None:
+        super().admit()
+        if not self.trouble:
+            self._call()
+
     def begin(self, durability: str) -> None:
         """Note that a process runs, where the directory has been taken."""
-        if self.trouble and not self._is_back:
+        if self.is_apart:
             return
         super().begin(durability)
         self.trouble = ""
@@ -73,12 +79,13 @@ class Sheltered(Layout):
         if self.trouble:
             self.tenancy = self._returning()
         super().renew()
-        self._is_back = True
+        self.is_apart = False
         self.catalog, self.index = self.root / "catalog", self.root / "index"
 
     def close(self) -> None:
         """Give the directory back, and let the refuge go. Harmless when repeated."""
         super().close()
+        self._call()
         self._refuge.close()
 
     def _keeping(self) -> Tenancy:
@@ -91,11 +98,34 @@ class Sheltered(Layout):
         tenancy = self.tenancy
         if not tenancy.is_shared or self._begins:
             return tenancy
+        held = self._go_before()
+        if held < 0 and (self.root / "version").exists():
+            raise StoreBusy("the first worker has not taken the cache directory yet")
+        if held >= 0:
+            os.close(held)
         if self._said() == tenancy.holder:
             return replace(tenancy, begins=False)
         if tenancy.number == 0:
             return replace(tenancy, begins=True)
         raise StoreBusy("the first worker has not taken the cache directory yet")
+
+    def _go_before(self) -> int:
+        """A lock that keeps the others out until this one is at home, on whatever disk; -1 if it cannot be had."""
+        try:
+            held = os.open(self.root / "version", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError:
+            return -1
+        with contextlib.suppress(OSError):
+            if self.filesystem.lock(held):
+                return held
+        os.close(held)
+        return -1
+
+    def _call(self) -> None:
+        """Let the others come, too."""
+        if self._before >= 0:
+            os.close(self._before)
+            self._before = -1
 
     def _said(self) -> bytes:
         try:

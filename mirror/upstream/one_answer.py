@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 import aiohttp
+from aiohttp import ClientPayloadError
 from aiohttp.abc import AbstractResolver
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.http import RawResponseMessage
@@ -76,7 +77,7 @@ class OneAnswer(ResponseHandler):
             self._refuse()
             return
         message, body = data
-        if message.code >= 200 or message.code == 101:
+        if not 100 <= message.code < 200 or message.code == 101:  # as aiohttp tells an interim one
             self._awaits_head, self._due, self._body = False, _length(message, body), body
         super().feed_data(data, size)
 
@@ -118,11 +119,23 @@ class OneAnswer(ResponseHandler):
             self._due -= len(piece)
         self._last = piece[-3:] if len(piece) > 2 else (self._last + piece)[-3:]
         super().data_received(piece)
+        if self.exception() is not None:
+            self._end_body()
         if self._due == math.inf and self._body is not None and self._body.is_eof():
             self._due = 0
             # A chunked body ends in an empty line. What follows it and does so too is a head, which `feed_data` sees.
             if not self._last.endswith(b"\n\r\n"):
                 self._refuse()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        super().connection_lost(exc)
+        self._end_body()
+
+    def _end_body(self) -> None:
+        """Tell who reads that there will be no more: aiohttp forgets that where the parser has refused to go on."""
+        body = self._body
+        if body is not None and not body.is_eof() and body.exception() is None:
+            body.set_exception(ClientPayloadError("a body that makes no sense, or has no end"))
 
     def _handed_on(self) -> None:
         self._held_back = False
@@ -161,7 +174,8 @@ def _length(message: RawResponseMessage, body: StreamReader) -> float:
     if body.is_eof():
         return 0
     told = message.headers.get("Content-Length")
-    return math.inf if message.chunked or told is None else int(told)
+    # The parser has read it as a number; int() refuses one with thousands of zeros before it.
+    return math.inf if message.chunked or told is None else int(told.strip().lstrip("0") or 0)
 
 
 def _address(transport: asyncio.Transport | None) -> str:

@@ -101,6 +101,7 @@ async def test_a_stranger_is_refused_what_is_cached(
 @pytest.mark.parametrize("kind", ["manifest", "layer", "config"])
 async def test_a_friend_is_given_what_is_cached_after_one_question(setting: Setting, kind: str) -> None:
     await setting.pull()
+    await until(lambda: not len(setting.mirror.mirror.pulls.fetches))  # all of it is kept
     setting.registry.requests.clear()
     for _ in range(3):
         assert (await setting.ask("GET", FRIEND, setting.paths[kind])).status == 200
@@ -257,6 +258,24 @@ async def test_who_joins_before_the_size_is_known_is_held_to_what_was_named(sett
     assert (await owner).body == LAYER
     assert (await setting.ask("GET", FRIEND, path)).body == LAYER  # who names the right size has it
     assert setting.registry.count("GET", "/blobs/") == 1
+
+
+@pytest.mark.parametrize("begun", [False, True], ids=["before the size is known", "in the middle"])
+async def test_who_has_read_along_has_it_in_an_outage_too(setting: Setting, begun: bool) -> None:
+    go, gate, path = asyncio.Event(), Gate(100_000), setting.paths["layer"]
+    gate.release()
+    setting.registry.fail(Fault(gate=gate) if begun else Fault(hold=go), "GET", f"/v2/{OWNER}/blobs/")
+    owner = spawn(setting.ask("GET", OWNER, path), "owner")
+    await (gate.arrived.wait() if begun else setting.registry.arrived("GET", f"/v2/{OWNER}/blobs/"))
+    friend = spawn(setting.ask("GET", FRIEND, path), "friend")
+    await until(lambda: setting.mirror.mirror.pulls.fetches.joined == 1)
+    go.set()
+    gate.open()
+    assert ((await owner).body, (await friend).body) == (LAYER, LAYER)
+    await until(lambda: not len(setting.mirror.mirror.pulls.fetches))
+    setting.registry.fail(Fault(status=503), times=None)
+    for repository in (OWNER, FRIEND):
+        assert (await setting.ask("GET", repository, path)).status == 200
 
 
 async def test_a_head_of_what_is_on_its_way_for_the_same_repository_asks_nobody(setting: Setting) -> None:

@@ -82,6 +82,7 @@ READERS: Mapping[str, str] = {
     "store/file_check.py": SHOWN,
     "store/opening.py": "faults/test_clock_jumps.py::test_what_a_wrong_clock_lets_stay_of_a_blob_is_hashed_again",
     "store/quarantine.py": SHOWN,
+    "store/refuge.py": "unit/store/test_refuge.py::test_what_is_in_use_is_not_cleared_away_whatever_the_clock_says",
     "store/removal.py": "unit/store/test_set_back.py::test_a_pull_after_the_clock_was_set_back_counts_for_an_image",
     "store/rounds.py": "faults/test_clock_jumps.py::test_a_part_that_is_under_way_outlives_a_jump",
     "store/scrub.py": "unit/store/test_scrub.py::test_a_clock_that_jumps_delays_a_pass_by_no_more_than_a_period",

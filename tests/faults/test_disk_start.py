@@ -24,7 +24,7 @@ from tests.support.registry import FakeRegistry
 from tests.support.surface import REPOSITORY, noise
 from tests.support.tiers import LONG
 
-BACK = 20.0  # seconds in which the disk is used again
+BACK = 120.0  # seconds in which the disk is used again
 SIZE = 100_000
 REPLACED = "a worker has ended, and is replaced"
 AGAIN = "a worker serves again"

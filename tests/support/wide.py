@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from mirror.oci.digest import Digest
 from mirror.pull.fetch import Fetch
-from mirror.pull.fetches import Reader
 from mirror.pull.ranges import Ways
+from mirror.pull.reader import Reader
 from mirror.pull.stretches import Extent
 from mirror.pull.turns import Places, Ticket, Turns
 from mirror.pull.upstreams import Target

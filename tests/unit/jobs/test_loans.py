@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mirror.jobs.loans import Loans
 from mirror.oci.digest import Digest
-from mirror.pull.fetches import Reader
+from mirror.pull.reader import Reader
 from mirror.pull.turns import SOMEBODYS
 from mirror.pull.upstreams import Target
 from tests.support.faults import Fault, Gate

@@ -14,9 +14,9 @@ from mirror.errors import Absent, Code, Denied, MirrorError, Throttled, Unreacha
 from mirror.oci.digest import Digest
 from mirror.outcome import Outcome
 from mirror.pull.blobs import Whole
-from mirror.pull.fetches import Reader
 from mirror.pull.freshness import Policy
 from mirror.pull.manifests import Question
+from mirror.pull.reader import Reader
 from mirror.store.filesystem import Filesystem
 from mirror.tasks import spawn
 from tests.support.caches import path_of

@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 
 from mirror.oci.digest import Digest
-from mirror.pull.fetches import Reader
+from mirror.pull.reader import Reader
 from mirror.siblings import Word
 from tests.support.caches import data_of_the_ingest
 from tests.support.checker import until

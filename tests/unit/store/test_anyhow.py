@@ -47,7 +47,7 @@ async def filled(root: Path) -> None:
 
 
 async def taken_up(store: Store) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         while store.is_sheltered:  # noqa: ASYNC110 - time has to pass
             await asyncio.sleep(0.05)
 

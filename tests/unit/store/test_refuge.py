@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -89,6 +91,31 @@ def test_what_a_killed_process_has_left_is_cleared_away_and_what_is_in_use_is_no
     other = Refuge([tmp_path / "memory"])
     assert {*(tmp_path / "memory").iterdir()} == {refuge.path, fresh, other.path}
     other.close()
+
+
+@pytest.mark.parametrize("year", [1, -1])
+def test_what_is_in_use_is_not_cleared_away_whatever_the_clock_says(tmp_path: Path, year: int) -> None:
+    one = Refuge([tmp_path])
+    jumped = time.time() + year * 365 * 86400.0
+    os.utime(one.path, (jumped, jumped))
+    other = Refuge([tmp_path])
+    assert {*tmp_path.iterdir()} == {one.path, other.path}
+    one.close()
+    other.close()
+
+
+def test_memory_takes_it_where_the_system_has_no_place_for_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nowhere() -> str:
+        raise FileNotFoundError(2, "No usable temporary directory found")
+
+    monkeypatch.setattr(tempfile, "gettempdir", nowhere)
+    refuge = Refuge()
+    assert refuge.path.is_dir()
+    refuge.close()
+    with pytest.raises(FileNotFoundError, match="No usable"):
+        Refuge([tmp_path / "missing", None])
 
 
 def test_a_place_that_does_not_take_it_is_passed_by(tmp_path: Path) -> None:

@@ -51,6 +51,7 @@ KINDS = {
         + answer("103 Early Hints", ["Link: </>"])
         + answer("200 OK", ["Content-Length: 4"], b"body")
     ),
+    "of a length with thousands of zeros": Kind(answer("200 OK", ["Content-Length: " + 5000 * "0" + "4"], b"body")),
     "with bare line feeds": Kind(b"HTTP/1.1 200 OK\nContent-Length: 4\n\nbody"),
 }
 SURPLUS = {
@@ -131,15 +132,42 @@ def test_what_follows_an_answer_is_never_the_next_ones_and_ends_the_connection(
 
 
 @pytest.mark.parametrize("surplus", SURPLUS.values(), ids=SURPLUS)
-def test_what_comes_while_nothing_is_asked_ends_the_connection(run: Run, surplus: bytes) -> None:
+@pytest.mark.parametrize("status", ["200 OK", "099 There is no such"])
+def test_what_comes_while_nothing_is_asked_ends_the_connection(run: Run, status: str, surplus: bytes) -> None:
     async def work() -> None:
         client, idle = Client(), asyncio.Event()
-        async with RawUpstream([*GOOD, Until(idle), surplus], GOOD) as server, client.session() as session:
-            assert await client.ask(session, server.url) == b"good"
+        first = answer(status, ["Content-Length: 4"], b"body")
+        async with RawUpstream([first, Until(idle), surplus], GOOD) as server, client.session() as session:
+            assert await client.ask(session, server.url) == b"body"
             idle.set()
             await client.news.wait()
             assert await client.ask(session, server.url) == b"good"
             assert (server.connections, len(client.told)) == (2, 1)
+
+    run(work())
+
+
+@pytest.mark.parametrize("pause", [False, True], ids=["at once", "later"])
+def test_a_body_that_makes_no_sense_in_its_middle_breaks_off(run: Run, pause: bool) -> None:
+    begun = answer("200 OK", ["Transfer-Encoding: chunked"], b"4\r\nbody")
+
+    async def work() -> None:
+        client, later = Client(), asyncio.Event()
+        waiting: list[bytes | Until] = [Until(later)] if pause else []
+        script = [begun, *waiting, b"nonsense\r\n0\r\n\r\n"]
+
+        async def ask(session: aiohttp.ClientSession) -> None:
+            async with session.get(server.url) as response:
+                if pause:
+                    assert await response.content.readexactly(4) == b"body"
+                later.set()
+                await asyncio.wait_for(response.read(), 20)
+
+        async with RawUpstream(script, GOOD) as server, client.session() as session:
+            with pytest.raises(aiohttp.ClientError):
+                await ask(session)
+            assert await client.ask(session, server.url) == b"good"
+            assert server.connections == 2
 
     run(work())
 
