@@ -18,6 +18,8 @@ from mirror.workers.frames import COMPLETE, READY, STOP
 from tests.support.lines import Line
 from tests.support.loops import LOOPS, run_on
 
+pytestmark = pytest.mark.usefixtures("heeds_hangups")
+
 
 def settings(root: Path) -> Settings:
     return Settings.model_validate(

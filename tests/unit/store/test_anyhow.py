@@ -14,6 +14,7 @@ from mirror.errors import StoreBusy, StoreFailed
 from mirror.siblings import Alone
 from mirror.store.anyhow import open_anyhow
 from mirror.store.filesystem import Filesystem
+from mirror.store.freeze import Freeze
 from mirror.store.index import Member
 from mirror.store.store import Store
 from tests.support.caches import ENDLESS, blob, content, store_at
@@ -98,6 +99,16 @@ async def test_a_disk_that_is_well_again_is_used_without_a_restart(tmp_path: Pat
         assert store.facts.member("u", "a/b", str(blob(2)[0])) is not None
         assert (store.facts.member(*PLACE) is not None) == is_filled
         assert "u/*" in await store.images.pins()
+
+
+async def test_a_freeze_outlives_a_start_at_which_nothing_can_be_read(tmp_path: Path) -> None:
+    await filled(tmp_path)
+    freeze = Freeze(5.0, "the line is down")
+    async with store_at(tmp_path) as store:
+        await store.run(store.freeze_note.write, freeze)
+    (tmp_path / "index" / "index.db").write_bytes(b"garbage" * 1000)
+    async with begun(tmp_path, failing(errno.EROFS)) as store:
+        assert await store.run(store.freeze_note.read) == freeze
 
 
 async def test_what_an_operator_has_to_mend_stops_it(tmp_path: Path) -> None:

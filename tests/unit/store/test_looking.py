@@ -56,6 +56,16 @@ async def test_what_is_no_file_cannot_be_read(tmp_path: Path) -> None:
             looking.open_blob(DIGEST)
 
 
+async def test_a_cache_of_an_earlier_build_is_told_so(tmp_path: Path) -> None:
+    async with store_at(tmp_path):
+        pass
+    with sqlite3.connect(tmp_path / "index" / "index.db") as database:
+        database.execute("DROP TABLE brought")
+    database.close()
+    with pytest.raises(StoreFailed, match="start the mirror on it once"), Looking(tmp_path):
+        pass
+
+
 @pytest.mark.parametrize("what", ["nothing", "an empty directory", "no database", "an old cache"])
 async def test_what_is_no_cache_is_told(tmp_path: Path, what: str) -> None:
     root = tmp_path / "cache"

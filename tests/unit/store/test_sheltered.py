@@ -137,6 +137,23 @@ def test_of_several_the_first_goes_home_first_and_says_how_the_run_begins(tmp_pa
             assert second.is_in_place()
 
 
+def test_where_the_lock_can_be_written_to_the_second_waits_for_the_first_as_well(tmp_path: Path) -> None:
+    held(tmp_path)
+    with sheltered(tmp_path, Filesystem(), FIRST) as first:  # a full disk takes what replaces as much
+        first.admit()
+        with sheltered(tmp_path, Filesystem(), SECOND) as second:
+            assert (first.is_apart, second.is_apart) == (True, True)
+            with pytest.raises(StoreBusy):
+                second.renew()
+            first.renew()
+            first.begin(SAFE)
+            first.admit()
+            second.renew()
+            second.begin(SAFE)
+            assert (first.is_apart, second.is_apart) == (False, False)
+            assert {path.name for path in tmp_path.glob("running*")} == {"running", "running.0", "running.1"}
+
+
 def test_a_successor_joins_those_who_are_at_home(tmp_path: Path) -> None:
     with layout_at(tmp_path):
         pass

@@ -12,7 +12,10 @@ import pytest
 from mirror.workers.signals import Signals, ending
 
 # A test run has threads of its own, which the child does nothing with.
-pytestmark = pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning"),
+    pytest.mark.usefixtures("heeds_hangups"),
+]
 
 BOTH = (signal.SIGUSR1, signal.SIGUSR2)
 

@@ -15,6 +15,8 @@ from tests.support.loops import LOOPS
 from tests.support.processes import wait_until
 from tests.support.service_manager import ServiceManager
 
+pytestmark = pytest.mark.usefixtures("heeds_hangups")
+
 REPLACED = "a worker has ended, and is replaced"
 
 
