@@ -69,6 +69,7 @@ class Listener:
         task = spawn(self._run(reader, writer), "fake-connection")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: writer.close())  # also of one that is ended before it has begun
 
     async def _run(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

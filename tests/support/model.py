@@ -52,7 +52,8 @@ class Model:
     """`wall` is the clock of the mirror, `policy` what it was told of tags, `contents` all that exists, by digest.
 
     `pointed` is where each tag may be believed to point, with the time that the registry said so: several, where it is
-    not known which word was heard last.
+    not known which word was heard last. `doubtful` is what the registry has sent other bytes of, and what nobody has
+    had whole since: parts of it are handed out before it is verified.
     """
 
     policy: Policy
@@ -60,9 +61,11 @@ class Model:
     contents: Mapping[str, bytes]
     pointed: dict[Wanted, list[tuple[str, float]]] = field(default_factory=dict)
     absences: dict[Wanted, list[float]] = field(default_factory=dict)
+    doubtful: set[str] = field(default_factory=set)
 
     def learn(self, told: Sequence[Told], heard: bool) -> None:
         """Take in what the registry has said. `heard`: the mirror has lived to hear all of it."""
+        self.doubtful |= {word.reference for word in told if word.false and word.kind == "blobs"}
         for word in told:
             wanted = Wanted(word.repository, word.kind, word.reference)
             if word.status == 404:
@@ -99,20 +102,21 @@ class Model:
             return "another digest than was asked for"
         data = self.contents[digest]
         if got.status == 206:
-            return self._wrong_part(asked, got, data)
+            may_be_false = digest in self.doubtful or any(word.false and word.reference == digest for word in told)
+            return self._wrong_part(asked, got, None if may_be_false else data, len(data))
         if got.headers.get("content-length", str(len(data))) != str(len(data)):
             return "another length than it has"
         if asked.method == "GET" and got.complete and got.body != data:
             return "wrong bytes in an answer that looks whole"
         return None
 
-    def _wrong_part(self, asked: Asked, got: Got, data: bytes) -> str | None:
+    def _wrong_part(self, asked: Asked, got: Got, data: bytes | None, size: int) -> str | None:
         if asked.span is None:
             return "a part that nobody asked for"
-        start, last = asked.span[0], min(asked.span[1], len(data) - 1)
-        if got.headers.get("content-range") != f"bytes {start}-{last}/{len(data)}":
+        start, last = asked.span[0], min(asked.span[1], size - 1)
+        if got.headers.get("content-range") != f"bytes {start}-{last}/{size}":
             return "another part than was asked for"
-        if got.complete and got.body != data[start : last + 1]:
+        if got.complete and data is not None and got.body != data[start : last + 1]:
             return "wrong bytes in a part that looks whole"
         return None
 

@@ -19,6 +19,7 @@ class Told:
     """An answer; `status` 0: none at all. With 200 or 206 there is a `digest`. `when`: by the wall clock of who asked.
 
     `usable`: what is told by it can be told; `sound`: it has to be understood, because nothing at all is wrong with it.
+    `false`: bytes of it are others than they should be.
     """
 
     repository: str
@@ -29,6 +30,7 @@ class Told:
     digest: str | None
     usable: bool
     sound: bool
+    false: bool
     when: float
 
 
@@ -79,7 +81,8 @@ class TellingRegistry(Registry):
             usable = digest is not None and (seen.method == "HEAD" or _arrives(reply.body, fault))
             sound = usable and not fault.headers and not fault.chunked and fault.reset_at is None
             repository, kind, reference = asked["repository"], asked["kind"], asked["reference"]
-            word = Told(repository, kind, reference, seen.method, status, digest, usable, sound, self._wall())
+            false = fault.spoil(reply.body) != reply.body
+            word = Told(repository, kind, reference, seen.method, status, digest, usable, sound, false, self._wall())
             self.told.append(word)
         return reply
 

@@ -123,6 +123,8 @@ class Scene:
             if got.whole and one.method == "GET" and got.status == 200:
                 self.delivered.add((one.wanted.repository, digest))
         self.learn(heard=True)
+        verified = (got for got in answers if got.whole and got.status == 200 and got.body)
+        self.model.doubtful -= {got.headers["docker-content-digest"] for got in verified}
         return answers
 
     def learn(self, *, heard: bool) -> None:
