@@ -12,7 +12,7 @@ import contextlib
 import time
 from dataclasses import dataclass
 
-from mirror.errors import Absent, Code, Denied, LeftoverMismatch, Nonsense
+from mirror.errors import Absent, Code, Denied, LeftoverMismatch
 from mirror.flights import Flights
 from mirror.oci.digest import Digest
 from mirror.outcome import Outcome
@@ -27,6 +27,7 @@ from mirror.store.catalog import Key
 from mirror.store.index import Member
 from mirror.store.open_blob import OpenBlob
 from mirror.store.store import Store
+from mirror.upstream.heads import compare
 
 
 class Whole:
@@ -57,11 +58,7 @@ class Whole:
 class Named:
     """What an upstream has said of a blob when it was asked for one repository: its size, or nothing of that."""
 
-    by_asking: bool = False
-    size: int | None = None
-
-    def is_like(self, size: int | None) -> bool:
-        return None in (self.size, size) or self.size == size
+    size: int | None
 
 
 class Blobs:
@@ -101,10 +98,10 @@ class Blobs:
             if stored is not None:
                 return stored
             self._refuse_absent(target, digest)
-        fetch, asked = self._fetches.find(target, digest), Named()
+        fetch, named = self._fetches.find(target, digest), None
         if fetch is not None and fetch.target.place != target.place and self._proof(target, digest) is None:
-            asked = Named(True, await self._ask(target, digest, fetch.growth.total))
-        return await self._follow(target, digest, wish, asked)
+            named = Named(await self._ask(target, digest, fetch.growth.total))
+        return await self._follow(target, digest, wish, named)
 
     async def head(self, target: Target, digest: Digest) -> FoundBlob:
         """What an answer to HEAD needs. Starts no fetch. Raises as `find`."""
@@ -126,22 +123,23 @@ class Blobs:
     async def aclose(self) -> None:
         await self._questions.aclose()
 
-    async def _follow(self, target: Target, digest: Digest, wish: Wish, named: Named) -> FoundBlob:
+    async def _follow(self, target: Target, digest: Digest, wish: Wish, named: Named | None) -> FoundBlob:
         """Read along with a fetch. Small blobs are waited for, so that what is wrong with them is said in an answer.
 
         One that only trickles is given as it comes after a while, like a large one.
-        `named`: what the upstream has said of this repository. Raises Nonsense when the blob has another size.
+        `named`: what the upstream, if it was asked, has said of this repository. Raises Nonsense for a blob of another
+        size.
         What may be wrong for what an earlier fetch had left is fetched anew, once, unless some was handed out.
         """
         is_anew = False
         while True:
             reader, joined = self._fetches.join(target, digest, wish)
-            if named.by_asking:
+            if named is not None:
                 reader.vouch(target, named.size)
             try:
                 await self._started(reader)
-                if reader.fetched_for != target.place and not named.is_like(reader.size):
-                    raise Nonsense(f"{target.name} says that it has that blob, but with another size than it has")
+                if named is not None and reader.fetched_for != target.place:
+                    compare(target.name, named.size, reader.size)
             except (Absent, Denied) as error:
                 reader.close()
                 if reader.fetched_for != target.place:

@@ -132,8 +132,7 @@ class Registry:
         """
         question = Question("head_blob", "HEAD", repository, f"blobs/{digest}", Code.BLOB_UNKNOWN)
         size = await self._endpoints.first(lambda endpoint: heads.blob_size(endpoint, question, held))
-        if None not in (held, size) and held != size:
-            raise Nonsense(f"{self.name} says that it has that blob, but with another size than it has")
+        heads.compare(self.name, size, held)
         return size
 
     def blob(
