@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from tests.support.processes import program
+from tests.support.processes import program, wait_until
+
+RELEASED = 20.0  # seconds in which processes that were killed have let go of their files
 
 
 def see_that_mounting_works() -> None:
@@ -26,15 +28,33 @@ def make_ext4(image: Path, size: int) -> None:
     _run("mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0", str(image))
 
 
-@contextmanager
+@contextlib.contextmanager
 def mounted(source: str, place: Path, *options: str) -> Iterator[Path]:
-    """The directory with the file system mounted on it; unmounted at the end, whatever happened."""
+    """The directory with the file system mounted on it; unmounted at the end, whatever happened.
+
+    Workers whose supervisor was killed end a moment after it, and hold their files until then: that is waited for. What
+    is held longer is detached and raises AssertionError: a mount that stayed would be in the way of whoever clears up.
+    """
     place.mkdir(exist_ok=True)
     _run("mount", *options, source, str(place))
     try:
         yield place
     finally:
-        _run("umount", str(place))
+        _unmount(place)
+
+
+def _unmount(place: Path) -> None:
+    def is_unmounted() -> bool:
+        if place.is_mount():
+            with contextlib.suppress(AssertionError):
+                _run("umount", str(place))
+        return not place.is_mount()
+
+    try:
+        wait_until(is_unmounted, f"nobody holds {place} any more", RELEASED)
+    except AssertionError:
+        _run("umount", "--lazy", str(place))
+        raise
 
 
 def _run(name: str, *arguments: str) -> None:
