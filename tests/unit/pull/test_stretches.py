@@ -95,7 +95,7 @@ def test_what_the_blob_has_passed_is_forgotten(runs: Runs) -> None:
     assert stretches.passed(8) == [taken]
 
 
-@given(st.randoms(use_true_random=False), st.integers(0, 60), st.integers(1, 60))
+@given(st.randoms(use_true_random=True), st.integers(0, 60), st.integers(1, 60))
 def test_in_whatever_order_they_come_each_byte_comes_once(random: object, offset: int, total: int) -> None:
     """Connections that take, bring a few bytes of, leave and finish stretches at random, beside one that appends."""
     pick = getattr(random, "randrange")  # noqa: B009

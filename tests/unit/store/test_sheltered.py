@@ -47,6 +47,21 @@ def read_only() -> FaultyDisk:
     return disk
 
 
+def come_home(first: Layout, second: Layout) -> None:
+    """The second can only after the first, which begins the run there."""
+    with pytest.raises(StoreBusy):
+        second.renew()
+    first.renew()
+    first.begin(SAFE)
+    first.admit()
+    second.renew()
+    second.begin(SAFE)
+
+
+def runs_in(root: Path) -> set[str]:
+    return {path.name for path in root.glob("running*")}
+
+
 def is_there(layout: Layout) -> bool:
     return layout.filesystem.exists(*layout.blob(DIGEST))
 
@@ -125,15 +140,9 @@ def test_of_several_the_first_goes_home_first_and_says_how_the_run_begins(tmp_pa
         first.admit()
         with sheltered(root, disk, SECOND) as second:
             disk.disarm()
-            with pytest.raises(StoreBusy):
-                second.renew()
-            first.renew()
-            first.begin(SAFE)
-            first.admit()
-            second.renew()
-            second.begin(SAFE)
+            come_home(first, second)
             assert (first.tenancy.begins, second.tenancy.begins) == (True, False)
-            assert {path.name for path in root.glob("running*")} == {"running", "running.0", "running.1"}
+            assert runs_in(root) == {"running", "running.0", "running.1"}
             assert second.is_in_place()
 
 
@@ -143,15 +152,9 @@ def test_where_the_lock_can_be_written_to_the_second_waits_for_the_first_as_well
         first.admit()
         with sheltered(tmp_path, Filesystem(), SECOND) as second:
             assert (first.is_apart, second.is_apart) == (True, True)
-            with pytest.raises(StoreBusy):
-                second.renew()
-            first.renew()
-            first.begin(SAFE)
-            first.admit()
-            second.renew()
-            second.begin(SAFE)
+            come_home(first, second)
             assert (first.is_apart, second.is_apart) == (False, False)
-            assert {path.name for path in tmp_path.glob("running*")} == {"running", "running.0", "running.1"}
+            assert runs_in(tmp_path) == {"running", "running.0", "running.1"}
 
 
 def test_a_successor_joins_those_who_are_at_home(tmp_path: Path) -> None:
