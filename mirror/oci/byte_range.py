@@ -42,14 +42,13 @@ class Span:
         return self.stop - self.start
 
 
-def parse(header: str | None) -> ByteRange | None:
-    """What a `Range` header asks for. None means the whole: no header, several ranges, another unit, or nonsense.
+def parse(*lines: str) -> ByteRange | None:
+    """What a request's `Range` asks for. None means the whole: no such line, several lines or ranges, another unit, or
+    nonsense.
 
     Section 14.2 lets a server ignore each of these, and a client must cope with 200. Never raises.
     """
-    if header is None:
-        return None
-    found = _one_range(header)
+    found = _one_range(lines[0]) if len(lines) == 1 else None
     if found is None:
         return None
     first, last, suffix = found.groups()

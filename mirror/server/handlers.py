@@ -137,7 +137,7 @@ class Handlers:
 
     def _visit(self, exchange: Exchange, target: Target, endpoint: BlobEndpoint) -> AbstractContextManager[None]:
         """Note that a client pulls an image. One that asks for a part of a blob may want no more: a lazy puller."""
-        asked = byte_range.parse(exchange.request.headers.get("Range"))
+        asked = byte_range.parse(*exchange.request.headers.getall("Range", ()))
         whole = asked is None or asked == ByteRange(first=0)  # as containerd writes it
         return self._pulls.prefetch.visit(target, endpoint.digest) if whole else nullcontext()
 

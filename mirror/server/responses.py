@@ -160,7 +160,7 @@ async def _whole(content: Readable) -> int:
 
 
 def _asked_range(request: web.BaseRequest, etag: str) -> ByteRange | None:
-    header = request.headers.get("Range")
-    if header is None or not byte_range.if_range_matches(request.headers.get("If-Range"), etag):
+    lines = request.headers.getall("Range", ())
+    if not lines or not byte_range.if_range_matches(request.headers.get("If-Range"), etag):
         return None
-    return byte_range.parse(header)
+    return byte_range.parse(*lines)
