@@ -69,17 +69,20 @@ def look_ups(scene: Scene, server: Server) -> Figure:
 
 
 def choice(_: Scene, server: Server) -> Figure:
-    """What eviction does before it deletes anything, by its own code and turns: a thousand of what no image needs."""
+    """What `mirror gc --dry-run` does, by its own code: a thousand of what no image needs.
+
+    It has the index for a turn at a time; eviction, which removes what is chosen before it goes on, for shorter ones.
+    """
     index = Index(server.root / "cache" / "index")
     turns: list[float] = []
     chosen = 0
     try:
+        began = time.perf_counter()
         choosing = Choosing(index, Demand(_CHOSEN * _SIZE))
         while not choosing.is_over:
-            began = time.perf_counter()
             chosen += len(choosing.next())
             turns.append(time.perf_counter() - began)
-        began = time.perf_counter()
+            began = time.perf_counter()
         larger_than(index, _SIZE)
         scanned = time.perf_counter() - began
     finally:

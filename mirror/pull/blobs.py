@@ -27,7 +27,7 @@ from mirror.store.catalog import Key
 from mirror.store.index import Member
 from mirror.store.open_blob import OpenBlob
 from mirror.store.store import Store
-from mirror.upstream.heads import compare
+from mirror.upstream.heads import see_that_sizes_agree
 
 
 class Whole:
@@ -139,7 +139,7 @@ class Blobs:
             try:
                 await self._started(reader)
                 if named is not None and reader.fetched_for != target.place:
-                    compare(target.name, named.size, reader.size)
+                    see_that_sizes_agree(target.name, named.size, reader.size)
             except (Absent, Denied) as error:
                 reader.close()
                 if reader.fetched_for != target.place:

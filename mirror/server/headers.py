@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from time import time
 
 from multidict import CIMultiDict
@@ -56,10 +57,9 @@ def _cache_status(answer: Answer) -> str:
     return status
 
 
-def matches(if_none_match: str | None, etag: str) -> bool:
-    """Whether the client holds this already (RFC 9110 section 13.1.2, weak comparison). `etag` is quoted."""
-    if if_none_match is None:
-        return False
-    if if_none_match.strip() == "*":
-        return True
-    return any(item.strip().removeprefix("W/") == etag for item in if_none_match.split(","))
+def matches(if_none_match: Sequence[str], etag: str) -> bool:
+    """Whether the client holds this already, by the lines of that header, which are one list (RFC 9110 section 13.1.2,
+    weak comparison). `etag` is quoted.
+    """
+    items = [item.strip() for item in ",".join(if_none_match).split(",")]
+    return items == ["*"] or any(item.removeprefix("W/") == etag for item in items)

@@ -34,7 +34,7 @@ async def referrers_response(exchange: Exchange, query: Query, found: FoundRefer
     headers["ETag"] = etag = f'"{found.digest}"'
     if query.artifact_type is not None:
         headers["OCI-Filters-Applied"] = "artifactType"
-    if matches(exchange.request.headers.get("If-None-Match"), etag):
+    if matches(exchange.request.headers.getall("If-None-Match", ()), etag):
         return web.Response(status=304, headers=headers)
     headers["Content-Type"] = OCI_INDEX
     return await json_response(exchange, headers, found.body)

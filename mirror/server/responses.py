@@ -74,7 +74,7 @@ def _names(exchange: Exchange, digest: str, headers: CIMultiDict[str]) -> bool:
     etag = f'"{digest}"'
     headers["Docker-Content-Digest"] = digest
     headers["ETag"] = etag
-    return matches(exchange.request.headers.get("If-None-Match"), etag)
+    return matches(exchange.request.headers.getall("If-None-Match", ()), etag)
 
 
 async def _blob_response(exchange: Exchange, found: FoundBlob) -> web.StreamResponse:

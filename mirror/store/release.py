@@ -13,10 +13,10 @@ from mirror.store.index import Index
 
 _ABOUT = """
 SELECT size, pinned, EXISTS (SELECT 1 FROM images WHERE content = ?1 AND held = 1),
-    EXISTS (SELECT 1 FROM needs WHERE parent = ?1), EXISTS (SELECT 1 FROM needs WHERE child = ?1)
+    EXISTS (SELECT 1 FROM needs WHERE parent = ?1)
 FROM blobs WHERE digest = ?1
 """
-_NOT_STORED = (None, 0, 1, 1, 1)  # what may be known of it all the same has to be looked up
+_NOT_STORED = (None, 0, 1, 1)  # what may be known of it all the same has to be looked up
 _CHILDREN = "SELECT child FROM needs WHERE parent = ?"
 _CHOSEN = "WHERE upstream = ? AND repository = ? AND digest = coalesce(?, digest)"
 
@@ -48,10 +48,10 @@ class Release:
         waiting = [content]
         while waiting:
             digest = waiting.pop()
-            if digest in self._gone:
+            if digest in self._gone or self._is_needed(digest):
                 continue
-            size, pinned, is_image, is_document, is_part = next(self._index.read(_ABOUT, (digest,)), _NOT_STORED)
-            if pinned or (is_part and self._is_needed(digest)) or (is_image and self._is_kept(digest)):
+            size, pinned, is_image, is_document = next(self._index.read(_ABOUT, (digest,)), _NOT_STORED)
+            if pinned or (is_image and self._is_kept(digest)):
                 continue
             self._gone.add(digest)
             found.append(Part(digest, size))

@@ -63,7 +63,7 @@ async def blob_size(endpoint: Endpoint, question: Question, held: int | None) ->
         return _size(await endpoint.ask(replace(question, method="GET")), question, held)
 
 
-def compare(source: str, named: int | None, size: int | None) -> None:
+def see_that_sizes_agree(source: str, named: int | None, size: int | None) -> None:
     """Raises Nonsense when `source` has named a size that the blob does not have. None: nobody knows."""
     if None not in (named, size) and named != size:
         raise Nonsense(f"{source} says that it has that blob, but with another size than it has")

@@ -132,7 +132,7 @@ class Registry:
         """
         question = Question("head_blob", "HEAD", repository, f"blobs/{digest}", Code.BLOB_UNKNOWN)
         size = await self._endpoints.first(lambda endpoint: heads.blob_size(endpoint, question, held))
-        heads.compare(self.name, size, held)
+        heads.see_that_sizes_agree(self.name, size, held)
         return size
 
     def blob(

@@ -1,4 +1,4 @@
-"""File systems of their own for tests of the long tier: they need root, and loop devices or tmpfs."""
+"""File systems of their own for tests: they need root, and tmpfs or, in the long tier, loop devices."""
 
 from __future__ import annotations
 
@@ -44,17 +44,22 @@ def mounted(source: str, place: Path, *options: str) -> Iterator[Path]:
 
 
 def _unmount(place: Path) -> None:
+    said = ""
+
     def is_unmounted() -> bool:
-        if place.is_mount():
-            with contextlib.suppress(AssertionError):
-                _run("umount", str(place))
-        return not place.is_mount()
+        nonlocal said
+        try:
+            _run("umount", str(place))
+        except AssertionError as error:
+            said = str(error)
+            return False
+        return True
 
     try:
-        wait_until(is_unmounted, f"nobody holds {place} any more", RELEASED)
-    except AssertionError:
+        wait_until(is_unmounted, "the place is held by nobody", RELEASED)
+    except (AssertionError, subprocess.TimeoutExpired):
         _run("umount", "--lazy", str(place))
-        raise
+        raise AssertionError(f"detached, for it was held for {RELEASED:g} s: {said}") from None
 
 
 def _run(name: str, *arguments: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -108,4 +109,6 @@ def environment(home: Path) -> dict[str, str]:
     """What every program here gets: no proxies, no credentials, no configuration of the person who runs the tests."""
     temporary = home / "tmp"
     temporary.mkdir(exist_ok=True)
-    return {"PATH": SEARCH_PATH, "HOME": str(home), "TMPDIR": str(temporary), "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+    found = {"PATH": SEARCH_PATH, "HOME": str(home), "TMPDIR": str(temporary), "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+    # As root, in somebody else's checkout, nothing is to be left that they cannot remove.
+    return found | ({"PYTHONDONTWRITEBYTECODE": "1"} if sys.dont_write_bytecode else {})
