@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import threading
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -117,12 +118,12 @@ class Storm:
     def on_disk(self) -> int:
         """Bytes of all blobs, whole or coming, each file once."""
         seen: dict[int, int] = {}
-        for path in (*self.root.glob("blobs/*/*"), *self.root.glob("ingest/*/*")):
-            try:
-                status = path.stat()
-            except FileNotFoundError:
-                continue
-            seen[status.st_ino] = status.st_size
+        for room in ("blobs", "ingest"):
+            for directory, _, names in os.walk(self.root / room):  # which passes over what goes meanwhile
+                for name in names:
+                    with suppress(FileNotFoundError):
+                        status = os.stat(os.path.join(directory, name))
+                        seen[status.st_ino] = status.st_size
         return sum(seen.values())
 
 
