@@ -113,7 +113,7 @@ async def send(writer: asyncio.StreamWriter, seen: Seen, reply: Reply, fault: Fa
         return True
     async for piece in fault.pace(body):
         # Python 3.12 and 3.13 had a `writelines` that never made anybody wait (CVE-2024-12254).
-        writer.write(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
+        writer.write(b"".join([b"%x\r\n" % len(piece), piece, b"\r\n"]) if chunked else piece)
         await writer.drain()
         seen.sent += len(piece)
     if fault.reset_at is not None:
