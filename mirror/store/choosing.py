@@ -50,15 +50,6 @@ class _Candidate:
     last_pull: float | None = None
 
 
-def choose(index: Index, demand: Demand) -> Choice:
-    """All that is to go for this. Some microseconds for each thing that goes, and for each that is passed over."""
-    choosing = Choosing(index, demand)
-    going: list[Going] = []
-    while not choosing.is_over:
-        going += choosing.next()
-    return choosing.chosen(going)
-
-
 class Choosing:
     """On one thread, the index's, and in turns, between which others write: look again before anything goes.
 

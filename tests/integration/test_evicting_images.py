@@ -11,7 +11,6 @@ import pytest
 
 from mirror.oci.digest import Digest
 from mirror.store.choice import Demand
-from mirror.store.choosing import choose
 from mirror.store.eviction import Room, Space, excess
 from mirror.store.index import GATHERED, Index, TagRow
 from mirror.store.succession import point
@@ -24,7 +23,7 @@ from tests.support.measured import Row, note
 from tests.support.mirror import MirrorUnderTest
 from tests.support.pull_trace import APART, Wanted
 from tests.support.registry import FakeRegistry
-from tests.support.stocked import UPSTREAM, Stocked, named
+from tests.support.stocked import UPSTREAM, Stocked, choose, named
 from tests.support.surface import noise
 from tests.support.tiers import count
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from hashlib import sha256
 
+from mirror.store.choice import Choice, Demand, Going
+from mirror.store.choosing import Choosing
 from mirror.store.images import Images, Name
 from mirror.store.index import Index, Member
 from mirror.store.ingest import Stamp
@@ -21,6 +23,15 @@ def least_used(index: Index) -> list[tuple[str, int]]:
     """Digests and sizes of what is stored and not pinned by its digest, the longest unused first."""
     rows = index.read("SELECT digest, size FROM blobs WHERE pinned = 0 ORDER BY last_use")
     return [(digest, size) for digest, size in rows]
+
+
+def choose(index: Index, demand: Demand) -> Choice:
+    """All that is to go for this, chosen without a pause between the turns."""
+    choosing = Choosing(index, demand)
+    going: list[Going] = []
+    while not choosing.is_over:
+        going += choosing.next()
+    return choosing.chosen(going)
 
 
 def image(repository: str, upstream: str = UPSTREAM) -> Name:

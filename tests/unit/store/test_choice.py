@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mirror.store.choice import LARGE, Demand, Going, Why, is_out_of_reach, larger_than, still_going
-from mirror.store.choosing import choose
 from mirror.store.index import Member
-from tests.support.stocked import TYPE, UPSTREAM, Stocked, image, named
+from tests.support.stocked import TYPE, UPSTREAM, Stocked, choose, image, named
 
 EVERYTHING = Demand(1 << 40)
 AWAY = frozenset({"away.example"})

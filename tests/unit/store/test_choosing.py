@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from mirror.store import choosing
 from mirror.store.choice import Choice, Demand, Staying, Why
-from mirror.store.choosing import Choosing, choose
+from mirror.store.choosing import Choosing
 from mirror.store.index import GATHERED, TOLD, Index, Member, TagRow
 from mirror.store.journal_schema import PUT_PIN
-from tests.support.stocked import UPSTREAM, Stocked, image, named
+from tests.support.stocked import UPSTREAM, Stocked, choose, image, named
 
 EVERYTHING = 1 << 40
 DAY = 86400.0

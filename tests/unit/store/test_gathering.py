@@ -12,7 +12,6 @@ from mirror.oci.digest import Digest
 from mirror.oci.media_types import OCI_INDEX, OCI_MANIFEST
 from mirror.store.catalog import Catalog
 from mirror.store.choice import Demand
-from mirror.store.choosing import choose
 from mirror.store.gathering import gather
 from mirror.store.images import Image, Images
 from mirror.store.index import GATHERED, TOLD, Index, Member
@@ -20,7 +19,7 @@ from mirror.store.layout import Layout
 from mirror.store.recovery import reconcile
 from mirror.store.store import Store
 from tests.support.caches import flip, layout_at, path_of, store_at, without_rounds
-from tests.support.stocked import UPSTREAM
+from tests.support.stocked import UPSTREAM, choose
 
 LAYER = b"layer"
 

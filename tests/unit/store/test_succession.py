@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 
 from mirror.store.choice import Demand
-from mirror.store.choosing import choose
 from mirror.store.index import TagRow
 from mirror.store.succession import point
-from tests.support.stocked import UPSTREAM, Stocked, named
+from tests.support.stocked import UPSTREAM, Stocked, choose, named
 
 DAY = 86400.0
 
