@@ -57,9 +57,9 @@ def _unmount(place: Path) -> None:
 
     try:
         wait_until(is_unmounted, "the place is held by nobody", RELEASED)
-    except (AssertionError, subprocess.TimeoutExpired):
+    except (AssertionError, subprocess.TimeoutExpired) as error:
         _run("umount", "--lazy", str(place))
-        raise AssertionError(f"detached, for it was held for {RELEASED:g} s: {said}") from None
+        raise AssertionError(f"detached, for it was held for {RELEASED:g} s: {said}") from error
 
 
 def _run(name: str, *arguments: str) -> None:
