@@ -160,7 +160,6 @@ async def _whole(content: Readable) -> int:
 
 
 def _asked_range(request: web.BaseRequest, etag: str) -> ByteRange | None:
-    lines = request.headers.getall("Range", ())
-    if not lines or not byte_range.if_range_matches(request.headers.get("If-Range"), etag):
+    if not byte_range.if_range_matches(request.headers.get("If-Range"), etag):
         return None
-    return byte_range.parse(*lines)
+    return byte_range.parse(*request.headers.getall("Range", ()))

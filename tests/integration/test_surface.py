@@ -107,6 +107,13 @@ ROWS = [
         headers={**NOT_MODIFIED, "Vary": "Accept"},
     ),
     Row("… by a weak tag", DIGEST_PATH, 304, ask=(f'If-None-Match: "x", W/"{MANIFEST_DIGEST}"',), headers=NOT_MODIFIED),
+    Row(
+        "… in a line of its own",
+        DIGEST_PATH,
+        304,
+        ask=('If-None-Match: "x"', f'If-None-Match: "{MANIFEST_DIGEST}"'),
+        headers=NOT_MODIFIED,
+    ),
     Row("… whatever it is", DIGEST_PATH, 304, "HEAD", ask=("If-None-Match: *",), headers=NOT_MODIFIED),
     Row("… or another one", DIGEST_PATH, ask=('If-None-Match: "x"',), headers=OF_MANIFEST, body=MANIFEST),
     Row("unknown tag", f"/v2/{REPOSITORY}/manifests/none", 404, code="MANIFEST_UNKNOWN"),
